@@ -1,0 +1,71 @@
+"""Research, replay and trade one strategy object.
+
+``import workbench as wb`` is the whole public face. Every name below is loaded
+when it is first used, so that the import itself costs next to nothing::
+
+    import workbench as wb
+
+    bars = wb.bars("AAPL")
+    result = wb.backtest(wb.strategies.SmaCross(fast=10, slow=50), bars)
+    result.plot()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> "module" or "module:attribute"
+_FACE = {
+    # data
+    "bars": "workbench.data.loader:bars",
+    "as_bars": "workbench.data.schema:as_bars",
+    "quality": "workbench.data.quality:quality",
+    "resample": "workbench.data.resample:resample",
+    "align": "workbench.data.align:align",
+    # indicators
+    "ta": "workbench.indicators",
+    # strategies
+    "Strategy": "workbench.strategy.base:Strategy",
+    "EventStrategy": "workbench.strategy.base:EventStrategy",
+    "param": "workbench.strategy.parameters:param",
+    "strategies": "workbench.strategy.library",
+    # backtests
+    "backtest": "workbench.backtest",
+    "Costs": "workbench.costs.costs:Costs",
+    "fees": "workbench.costs.fees",
+    "slippage": "workbench.costs.slippage",
+    "Sizing": "workbench.backtest.sizing:Sizing",
+    "Stops": "workbench.backtest.stops:Stops",
+    "stats": "workbench.backtest.stats",
+    "load_run": "workbench.backtest.saved:load_run",
+    # research
+    "sweep": "workbench.research.sweep:sweep",
+    "check": "workbench.research.check:check",
+    # replay and trading
+    "replay": "workbench.live.replay:replay",
+    "Signal": "workbench.core.signal:Signal",
+    # the rest
+    "plots": "workbench.plots",
+    "errors": "workbench.errors",
+    "load_settings": "workbench.config:load_settings",
+}
+
+__all__ = ["__version__", *sorted(_FACE)]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module, _, attribute = _FACE[name].partition(":")
+    except KeyError:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}") from None
+    found = import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FACE})

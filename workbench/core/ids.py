@@ -1,0 +1,49 @@
+"""Names that are made, never drawn: the same decision has the same id."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+
+__all__ = ["client_order_id", "order_key", "run_id"]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9]")
+
+
+def order_key(time: datetime, symbol: str) -> str:
+    """Name the decision made on a bar about a symbol; the ``order_id`` of result frames.
+
+    Examples
+    --------
+    >>> order_key(datetime(2024, 1, 2, 14, 30, tzinfo=UTC), "BTC/USDT")
+    '20240102T143000-BTC.USDT'
+    """
+    return f"{time.astimezone(UTC):%Y%m%dT%H%M%S}-{_UNSAFE.sub('.', symbol)}"
+
+
+def client_order_id(run: str, time: datetime, symbol: str) -> str:
+    """Name an order from run, bar and symbol; at most 48 characters, safe at every venue.
+
+    Examples
+    --------
+    >>> client_order_id("r1", datetime(2024, 1, 2, tzinfo=UTC), "AAPL")
+    'r1-20240102T000000-AAPL'
+    """
+    plain = f"{run}-{order_key(time, symbol)}"
+    if len(plain) <= 48 and "." not in plain:
+        return plain
+    digest = hashlib.sha256(f"{run}|{time.isoformat()}|{symbol}".encode()).hexdigest()
+    return f"{_UNSAFE.sub('', run)[:12]}-{digest[:32]}"
+
+
+def run_id(kind: str, content: str, started: datetime) -> str:
+    """Name a run by kind, start and a digest of what it is made of.
+
+    Examples
+    --------
+    >>> run_id("backtest", "SmaCross(10, 50)", datetime(2024, 1, 2, tzinfo=UTC))
+    'backtest-20240102T000000-3b7487'
+    """
+    digest = hashlib.sha256(f"{content}|{started.isoformat()}".encode()).hexdigest()
+    return f"{kind}-{started.astimezone(UTC):%Y%m%dT%H%M%S}-{digest[:6]}"
