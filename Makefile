@@ -4,7 +4,6 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.ONESHELL:
 
 VENV   := .venv
 BIN    := $(VENV)/bin

@@ -9,11 +9,24 @@ outright. Everything has a default: an embedded workspace under ``data/``.
 from __future__ import annotations
 
 import os
-import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from tomllib import TOMLDecodeError
+from typing import Any, cast
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from workbench.errors import UsageError, nearest
 
@@ -32,15 +45,15 @@ class RiskLimits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     symbols: tuple[str, ...] | None = None
-    max_order_notional: float | None = 250_000.0
-    max_order_quantity: float | None = None
-    max_position_notional: float | None = 500_000.0
-    max_gross: float | None = 2.0
-    max_daily_loss: float | None = 0.10
-    price_collar: float | None = 0.10
+    max_order_notional: float | None = Field(250_000.0, gt=0)
+    max_order_quantity: float | None = Field(None, gt=0)
+    max_position_notional: float | None = Field(500_000.0, gt=0)
+    max_gross: float | None = Field(2.0, gt=0)
+    max_daily_loss: float | None = Field(0.10, gt=0, le=1)
+    price_collar: float | None = Field(0.10, gt=0)
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """The settings of one workspace, frozen once read.
 
     Parameters
@@ -53,9 +66,24 @@ class Settings(BaseModel):
         An SQLAlchemy address; by default an SQLite file in `data_dir`.
     source : str
         Where ``wb.bars`` looks when no source is named.
+    files_dir : Path, optional
+        Where the source ``files`` finds its CSV and Parquet files.
+    host, port : str, int
+        Where the web app listens.
+    session_hours : float
+        How long a login lasts.
+    risk : RiskLimits
+        What the risk gate lets pass.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        pyproject_toml_table_header=("tool", "workbench"),
+        nested_model_default_partial_update=True,
+    )
 
     workspace: Path
     data_dir: Path = Path("data")
@@ -66,7 +94,6 @@ class Settings(BaseModel):
     port: int = Field(8765, ge=0, le=65_535)
     session_hours: float = Field(12.0, gt=0)
     secret_key: SecretStr | None = None
-    max_workers: int | None = Field(None, ge=1)
     risk: RiskLimits = RiskLimits()
 
     def folder(self, name: str) -> Path:
@@ -77,6 +104,27 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The database's address, the embedded one where none is set."""
         return self.database_url or f"sqlite:///{self.folder('workbench.db')}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Tell where the settings come from, the nearest first."""
+        del dotenv_settings, file_secret_settings
+        folder = cast(InitSettingsSource, init_settings).init_kwargs["workspace"]
+        return (init_settings, env_settings, *_files(settings_cls, folder))
+
+
+class _DotEnv(DotEnvSettingsSource):
+    """A ``.env`` that other programs may share: only our own names are looked at."""
+
+    def __call__(self) -> dict[str, Any]:
+        return EnvSettingsSource.__call__(self)
 
 
 def find_workspace(start: Path | None = None) -> Path:
@@ -115,103 +163,63 @@ def load_settings(workspace: Path | str | None = None, **overrides: Any) -> Sett
     9000
     """
     folder = Path(workspace).expanduser().resolve() if workspace else find_workspace()
-    merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    for source, values in (
-        *_files(folder),
-        (".env", _env_keys(_read_env(folder / ".env"), ".env")),
-        ("the environment", _env_keys(dict(os.environ), "the environment")),
-        ("the call", overrides),
-    ):
-        _check_keys(values, source)
-        _merge(merged, values)
-        origin.update(dict.fromkeys(values, source))
+    _check_variables(os.environ, "the environment")
+    _check_variables(dotenv_values(folder / ".env"), str(folder / ".env"))
     try:
-        return Settings(workspace=folder, **merged)
+        return Settings(workspace=folder, **overrides)
     except ValidationError as error:
-        raise _translated(error, origin) from None
+        raise _translated(error, folder, overrides) from None
+    except (TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
+        raise UsageError(f"the settings in {folder} cannot be read: {error}") from None
 
 
-def _files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    found = []
-    for name, table in (("pyproject.toml", ("tool", "workbench")), ("workbench.toml", ())):
-        path = folder / name
-        if not path.is_file():
-            continue
-        values = _read_toml(path)
-        for key in table:
-            values = values.get(key, {})
-        found.append((str(path), values))
-    return found
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", path=str(path)) from None
+def _files(model: type[BaseSettings], folder: Path) -> list[PydanticBaseSettingsSource]:
+    return [
+        _DotEnv(model, env_file=folder / ".env"),
+        TomlConfigSettingsSource(model, folder / "workbench.toml"),
+        PyprojectTomlConfigSettingsSource(model, folder / "pyproject.toml"),
+    ]
 
 
 def _is_checkout(path: Path) -> bool:
-    return path.is_file() and "[tool.workbench]" in path.read_text(encoding="utf-8", errors="replace")
+    return path.is_file() and "[tool.workbench]" in path.read_text("utf-8", errors="replace")
 
 
-def _read_env(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    pairs = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        key, sign, value = text.partition("=")
-        if not sign:
-            raise UsageError(f"{path}:{number} is not KEY=value", path=str(path), line=number)
-        pairs[key.strip()] = value.strip().strip("'\"")
-    return pairs
+def _check_variables(names: Iterable[str], where: str) -> None:
+    known = {f"{_PREFIX}{name.upper()}" for name in _known("")} | {_HOME}
+    for name in names:
+        if name.startswith(_PREFIX) and name.partition("__")[0] not in known:
+            raise _unknown(name, known, where)
 
 
-def _env_keys(variables: dict[str, str], where: str) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in variables.items():
-        if not name.startswith(_PREFIX) or name == _HOME:
-            continue
-        *groups, key = name.removeprefix(_PREFIX).lower().split("__")
-        table = values
-        for group in groups:
-            table = table.setdefault(group, {})
-        table[key] = value
-    return values
+def _known(group: str) -> set[str]:
+    fields = RiskLimits.model_fields if group == "risk" else Settings.model_fields
+    return set(fields) - {"workspace"}
 
 
-def _check_keys(values: dict[str, Any], source: str) -> None:
-    known = set(Settings.model_fields) - {"workspace"}
-    for key, value in values.items():
-        if key not in known:
-            raise _unknown(key, known, source)
-        if key == "risk" and isinstance(value, dict):
-            for inner in value:
-                if inner not in RiskLimits.model_fields:
-                    raise _unknown(inner, set(RiskLimits.model_fields), f"{source} [risk]")
+def _unknown(key: str, known: Iterable[str], where: str) -> UsageError:
+    names = sorted(known)
+    hint = nearest(key, names) or f"; known are {', '.join(names)}"
+    return UsageError(f"unknown setting {key!r} in {where}{hint}", key=key, where=where)
 
 
-def _unknown(key: str, known: set[str], source: str) -> UsageError:
-    hint = nearest(key, sorted(known)) or f"; known are {', '.join(sorted(known))}"
-    return UsageError(f"unknown setting {key!r} in {source}{hint}", key=key, source=source)
+def _translated(error: ValidationError, folder: Path, overrides: dict[str, Any]) -> UsageError:
+    first = error.errors(include_input=False, include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    where = _origin(path[0], folder, overrides)
+    if first["type"] == "extra_forbidden":
+        return _unknown(path[-1], _known(path[0] if len(path) > 1 else ""), where)
+    key = ".".join(path)
+    return UsageError(f"setting {key!r} in {where}: {first['msg'].lower()}", key=key, where=where)
 
 
-def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _translated(error: ValidationError, origin: dict[str, str]) -> UsageError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    source = origin.get(str(first["loc"][0]), "the settings")
-    return UsageError(
-        f"setting {key!r} in {source}: {first['msg'].lower()}", key=key, source=source
-    )
+def _origin(key: str, folder: Path, overrides: dict[str, Any]) -> str:
+    if key in overrides:
+        return "the call"
+    variable = f"{_PREFIX}{key.upper()}"
+    if any(name.partition("__")[0] == variable for name in os.environ):
+        return f"the environment ({variable})"
+    for name, source in zip((".env", "workbench.toml"), _files(Settings, folder), strict=False):
+        if key in source():
+            return str(folder / name)
+    return str(folder / "pyproject.toml")

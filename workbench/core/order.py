@@ -127,7 +127,9 @@ class Intent:
 
     def __post_init__(self) -> None:
         if (self.quantity is None) == (self.target is None):
-            raise UsageError("an intent has either a quantity or a target", intent_id=self.intent_id)
+            raise UsageError(
+                "an intent has either a quantity or a target", intent_id=self.intent_id
+            )
         if self.side is Side.FLAT:
             raise UsageError("an intent buys or sells", intent_id=self.intent_id)
         if self.quantity is not None and self.quantity <= 0:

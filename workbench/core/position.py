@@ -57,9 +57,7 @@ class Position:
             average = self.average_price
         else:
             average = fill.price
-        return replace(
-            self, quantity=after, average_price=average, realised=realised, fees=fees
-        )
+        return replace(self, quantity=after, average_price=average, realised=realised, fees=fees)
 
     def unrealised(self, price: Decimal) -> Decimal:
         """Profit of the open units at `price`, fees not included."""
