@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from workbench.config import load_settings
+from workbench.errors import UsageError
+from workbench.store.database import Database
+from workbench.store.migrate import head, migrate, open_database, revision
+from workbench.store.tables import metadata
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    database = Database(f"sqlite:///{tmp_path / 'deep' / 'w.db'}")
+    yield database
+    database.close()
+
+
+def test_migrations_make_exactly_the_metadata(database):
+    migrate(database)
+    with database.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrations_make_the_same_keys_and_columns(database):
+    """What the comparison above does not look at: primary keys, nullability, lengths."""
+    migrate(database)
+    other = Database("sqlite://")
+    with other.write() as connection:
+        metadata.create_all(connection)
+    shapes = []
+    for one in (database, other):
+        with one.read() as connection:
+            shapes.append(
+                {
+                    table: connection.exec_driver_sql(f"pragma table_info({table})").fetchall()
+                    for table in metadata.tables
+                }
+            )
+    assert shapes[0] == shapes[1]
+
+
+def test_migrating_twice_changes_nothing(database):
+    assert revision(database) is None
+    assert migrate(database) == migrate(database) == revision(database) == head()
+
+
+def test_settings_name_the_database(tmp_path):
+    settings = load_settings(tmp_path)
+    assert migrate(settings) == head()
+    assert (tmp_path / "data" / "workbench.db").is_file()
+
+
+def test_a_newer_database_is_refused(tmp_path):
+    url = f"sqlite:///{tmp_path / 'w.db'}"
+    database = open_database(url)
+    with database.write() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = 'ffff'")
+    with pytest.raises(UsageError, match="newer workbench"):
+        migrate(database)
+    database.close()
+
+
+def test_a_failing_migration_leaves_nothing_half(database, monkeypatch):
+    with database.write() as connection:
+        connection.exec_driver_sql("create table leases (x)")  # in the way of the last table
+    with pytest.raises(Exception, match="leases"):
+        migrate(database)
+    with database.read() as connection:
+        names = connection.exec_driver_sql("select name from sqlite_master").scalars().all()
+    assert names == ["leases"]

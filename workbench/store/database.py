@@ -1,0 +1,202 @@
+"""The door to the database: one engine, transactions that say whether they write.
+
+SQLite is set up so that what was committed is there after a power cut: a write-ahead
+log, ``synchronous=FULL``, foreign keys on, a busy timeout, and ``BEGIN IMMEDIATE`` for
+whoever writes (a transaction that begins to read and then writes loses updates). The
+addresses are SQLAlchemy's, so that another database is a setting.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from workbench.errors import UnavailableError, UsageError
+
+__all__ = ["Database", "WriterLock"]
+
+_WRITES = "workbench_writes"
+
+
+class Database:
+    """A database and its two kinds of transaction.
+
+    Parameters
+    ----------
+    url : str
+        An SQLAlchemy address, e.g. ``sqlite:///data/workbench.db``; ``sqlite://`` is
+        kept in memory. The folder of an SQLite file is made where it is missing.
+
+    Raises
+    ------
+    UsageError
+        The address cannot be read, or its driver is not installed.
+
+    Examples
+    --------
+    >>> database = Database("sqlite://")
+    >>> with database.write() as connection:
+    ...     _ = connection.exec_driver_sql("create table t (x)")
+    >>> database.close()
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+            self.is_sqlite = parsed.get_backend_name() == "sqlite"
+            name = parsed.database if self.is_sqlite else None
+            self.path = Path(name) if name and name != ":memory:" else None
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _engine(url, in_memory=self.is_sqlite and self.path is None)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise UsageError(f"cannot open the database {url!r}: {error}", url=url) from None
+        self.url = url
+        self._guard = threading.RLock()
+        self._gate: IO[str] | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        with _translated(self.url), self.engine.connect() as connection:
+            if self.path is None and self.is_sqlite:
+                # one connection serves all of a database in memory: take turns
+                with self._guard:
+                    yield connection
+            else:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are durable once the block is left.
+
+        An exception inside undoes all of it.
+
+        Raises
+        ------
+        UnavailableError
+            Another writer held the database too long, or the disk would not take it.
+        """
+        with (
+            self._guard,
+            self._one_at_a_time(),
+            _translated(self.url),
+            self.engine.connect() as connection,
+        ):
+            writer = connection.execution_options(**{_WRITES: True})
+            with writer.begin():
+                yield writer
+
+    def close(self) -> None:
+        """Give the connections back; the object may not be used after."""
+        self.engine.dispose()
+        if self._gate is not None:
+            self._gate.close()
+            self._gate = None
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        # SQLite before 3.51.3 can corrupt a write-ahead log when two connections write and
+        # checkpoint at the same instant; this holds writers apart until past the checkpoint
+        if self.path is None:
+            yield
+            return
+        if self._gate is None:
+            self._gate = Path(f"{self.path}.write").open("a")  # noqa: SIM115
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+
+class WriterLock:
+    """The right to write the journal of a database: one process at a time has it.
+
+    It is a lock on a file beside the database, so that it ends with the process,
+    however that ends. A database without a file (in memory, a server) needs none here.
+
+    Raises
+    ------
+    UsageError
+        Another process, or another journal of this one, has it; the error names it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._file: IO[str] | None = None
+        if database.path is None:
+            return
+        path = Path(f"{database.path}.lock")
+        file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            file.close()
+            raise UsageError(
+                f"{database.path} already has a writer ({holder}); only one may trade on a "
+                "database at a time: stop it, or name another database",
+                path=str(database.path),
+                holder=holder,
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Let another writer in; harmless when done already."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _engine(url: str, *, in_memory: bool) -> Engine:
+    options: dict[str, Any] = {}
+    if in_memory:
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    engine = create_engine(url, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # transactions are begun by _begin_sqlite; the driver's own rules would split DDL from them
+    connection.isolation_level = None
+    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise UnavailableError(
+            f"the database {url} could not be used: {error.orig}; check that no other program "
+            "holds it and that the disk has room",
+            url=url,
+        ) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise UnavailableError(
+                f"the database {url} went away: {error.orig}", url=url
+            ) from error
+        raise

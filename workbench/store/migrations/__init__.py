@@ -1,0 +1,1 @@
+"""Revisions of the database, run by :func:`workbench.store.migrate.migrate`."""
