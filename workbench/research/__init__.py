@@ -1,0 +1,1 @@
+"""Research: sweeps, overfitting statistics and the check for leaks."""
