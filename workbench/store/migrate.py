@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+import workbench.store.users  # noqa: F401  # its tables belong to the metadata
 from workbench.errors import UsageError
 from workbench.store.database import Database
 from workbench.store.tables import metadata
