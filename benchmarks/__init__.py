@@ -1,0 +1,1 @@
+"""Every figure the README quotes, measured against its peer in the same run."""
