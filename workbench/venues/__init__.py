@@ -1,0 +1,1 @@
+"""The outside parties, one folder each, and what all of them share."""
