@@ -1,5 +1,4 @@
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -124,7 +123,5 @@ def test_making_one_imports_neither_numba_nor_a_database_layer():
         "import sys, workbench.runs.manifest, workbench.runs.ledger;"
         "print({'numba', 'sqlalchemy', 'talib', 'pyarrow'} & set(sys.modules))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ)
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()", ran.stderr

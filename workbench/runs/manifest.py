@@ -21,7 +21,6 @@ from workbench.core.clock import WallClock
 from workbench.core.ids import run_id
 from workbench.errors import DataError
 from workbench.runs.code_hash import code_hash
-from workbench.runs.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,10 +48,12 @@ class DataFacts:
     fingerprint : str
         The digest of index, columns and values of the very frame that was used; a slice
         of stored bars has its own.
-    source, adjustment, timeframe, calendar : str or None
+    source, adjustment : str or None
         As the bars say themselves; None where they do not.
+    timeframe, calendar : str or None
+        As the bars say, else as `workbench.data.schema.describe` infers them.
     symbols : tuple of str
-        In the order of the columns; empty where one unnamed symbol was given.
+        In the order of the columns; ``("asset",)`` for one nameless symbol.
     start, end : str or None
         The labels of the first and the last bar, ISO 8601; None for an empty frame.
     bars : int
@@ -72,23 +73,21 @@ class DataFacts:
     @classmethod
     def of(cls, bars: pd.DataFrame) -> DataFacts:
         """Read the facts off a frame of bars; the fingerprint is computed, never believed."""
-        attrs = bars.attrs
-        if bars.columns.nlevels > 1:
-            symbols = tuple(str(s) for s in dict.fromkeys(bars.columns.get_level_values(1)))
-        else:
-            named = attrs.get("symbols") or attrs.get("symbol") or ()
-            symbols = (named,) if isinstance(named, str) else tuple(map(str, named))
+        from workbench.data import schema
+        from workbench.runs.fingerprint import fingerprint
+
+        info = schema.describe(bars)
 
         def said(name: str) -> str | None:
-            return None if attrs.get(name) is None else str(attrs[name])
+            return None if bars.attrs.get(name) is None else str(bars.attrs[name])
 
         return cls(
             fingerprint=fingerprint(bars),
             source=said("source"),
             adjustment=said("adjustment"),
-            symbols=symbols,
-            timeframe=said("timeframe"),
-            calendar=said("calendar"),
+            symbols=info.symbols,
+            timeframe=info.timeframe,
+            calendar=info.calendar,
             start=bars.index[0].isoformat() if len(bars) else None,
             end=bars.index[-1].isoformat() if len(bars) else None,
             bars=len(bars),
