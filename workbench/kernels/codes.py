@@ -1,0 +1,153 @@
+"""What the kernels are told, as named tuples of plain numbers and arrays.
+
+Each field is a float, so that each function is compiled for one set of types only.
+``inf`` means "no limit" and "no such stop".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "BUY",
+    "LOSS",
+    "MARKET",
+    "PROFIT",
+    "SELL",
+    "TRAIL",
+    "CostCode",
+    "Floats",
+    "Integers",
+    "Market",
+    "Quote",
+    "SizingCode",
+    "StopCode",
+    "Terms",
+    "Want",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+
+BUY, SELL = 1.0, -1.0
+"""The sides, as the sign they give to a quantity."""
+
+MARKET, LOSS, PROFIT, TRAIL = 0, 1, 2, 3
+"""What an order is: one that was decided, or the protective leg that was triggered."""
+
+
+class CostCode(NamedTuple):
+    """Fees, slippage and participation.
+
+    ``fee = max(minimum, per_share * units + rate * notional)`` with the rate of the tier;
+    ``price = base ± (base * (slip_rate + impact * share**2) + slip_fixed)``.
+
+    Parameters
+    ----------
+    per_share, minimum : float
+        Money per unit; least money per fill.
+    tiers : ndarray, shape (K, 3)
+        Rows of notional traded so far from which they hold, maker rate, taker rate;
+        rates are fractions.
+    slip_rate, slip_fixed, impact : float
+        Fraction of the price; money per unit; fraction of the price at the whole volume.
+    max_participation : float
+        Fraction of a bar's volume, ``inf`` for no cap.
+    expires : float
+        1 where what the cap leaves is canceled, 0 where it waits.
+    """
+
+    per_share: float
+    minimum: float
+    tiers: Floats
+    slip_rate: float
+    slip_fixed: float
+    impact: float
+    max_participation: float
+    expires: float
+
+
+class SizingCode(NamedTuple):
+    """From a target to units.
+
+    Parameters
+    ----------
+    lot : float
+        Step of a position, 0 for fractions.
+    at_fill : float
+        1 where sized by equity and price of the fill, 0 by those of the decision.
+    cash_buffer : float
+        Fraction of equity left out.
+    mode : float
+        When to trade: 0 on a change of target, 1 on each bar, 2 on drift.
+    drift : float
+        For mode 2: fraction of equity the weight may be off.
+    leverage : float
+        Most gross exposure, as a multiple of equity.
+    trims : float
+        1 where an order sized at the decision is trimmed to what is affordable.
+    """
+
+    lot: float
+    at_fill: float
+    cash_buffer: float
+    mode: float
+    drift: float
+    leverage: float
+    trims: float
+
+
+class StopCode(NamedTuple):
+    """Protective stops as fractions of the entry price (`trail`: of the best price since)."""
+
+    loss: float
+    profit: float
+    trail: float
+
+
+class Terms(NamedTuple):
+    """Everything the fill table depends on.
+
+    Parameters
+    ----------
+    at_close : float
+        1 where orders are filled at the close they were decided at.
+    best_first : float
+        1 where the profit is taken when both stops lie inside a bar (the upper edge of
+        the band); 0, the rule, takes the loss.
+    """
+
+    costs: CostCode
+    sizing: SizingCode
+    stops: StopCode
+    at_close: float
+    best_first: float
+
+
+class Market(NamedTuple):
+    """Bars as arrays of shape (T, N), float64 and C-contiguous; NaN is a missing bar."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+class Want(NamedTuple):
+    """What an order wants: its target, its side (+1 or -1) and the signed units held."""
+
+    target: float
+    side: float
+    held: float
+
+
+class Quote(NamedTuple):
+    """Where it may be filled: undisturbed price, the bar's volume, the units still allowed."""
+
+    price: float
+    volume: float
+    allowed: float

@@ -1,0 +1,102 @@
+"""The one door to the compiler.
+
+Compiled code is kept between processes. Numba notices an edit of the file a function
+stands in, but not of the files it calls into; so the folder is named after a digest of
+*all* kernel sources, and an edit of any of them starts a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
+
+import numba
+
+__all__ = ["cache_folder", "jit"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def jit(function: F) -> F:
+    """Compile a flat function at its first call, and keep the result between processes.
+
+    No fast-math: it would break NaN, and with it the parity of kernel, simulated venue
+    and reference. The plain function stays reachable as ``function.py_func``.
+
+    Parameters
+    ----------
+    function : callable
+        Scalars, arrays and named tuples of them only; it never takes a function.
+
+    Examples
+    --------
+    >>> @jit
+    ... def double(x: float) -> float:
+    ...     return 2.0 * x
+    >>> double(1.5), double.py_func(1.5)
+    (3.0, 3.0)
+    """
+    is_kernel = function.__module__.startswith("workbench.kernels.")
+    folder = cache_folder() if is_kernel else None
+    if folder is None:
+        return numba.njit(function)  # type: ignore[no-any-return]
+    # The setting is global to the process: it is ours only while the function is wrapped.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        return numba.njit(cache=True)(function)  # type: ignore[no-any-return]
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Return the folder of compiled kernels, or None where none can be written.
+
+    It is ``NUMBA_CACHE_DIR`` where that is set, else the user's cache folder, and in it
+    one folder per state of the kernel sources and version of numba. Where it cannot be
+    written a warning says so, and kernels are compiled anew in each process.
+    """
+    folder = _base() / f"numba-{_digest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        warnings.warn(
+            f"compiled kernels cannot be kept in {folder} ({error.strerror}); each process "
+            "compiles them anew, which takes some seconds. Set NUMBA_CACHE_DIR to a folder "
+            "that can be written.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return folder
+
+
+def _base() -> Path:
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        return Path(named).expanduser()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "workbench" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "workbench"
+    xdg = os.environ.get("XDG_CACHE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".cache") / "workbench"
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(f"{numba.__version__}|{sys.version_info[:2]}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
