@@ -1,0 +1,1 @@
+"""What decides: the strategy contract, its parameters, the registry and worked examples."""
