@@ -1,0 +1,16 @@
+"""Frames in, Bokeh figures out; each module here is loaded when it is first used."""
+
+from importlib import import_module
+from types import ModuleType
+
+_MODULES = ("distribution", "equity", "heatmap", "market", "monthly", "panes", "result", "theme")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'workbench.plots' has no attribute {name!r}")
+    return import_module(f"workbench.plots.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

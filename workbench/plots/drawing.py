@@ -1,0 +1,220 @@
+"""The panes of a price chart, each a figure on the shared time axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.core.properties import value
+from bokeh.models import (
+    CDSView,
+    ColumnDataSource,
+    CrosshairTool,
+    CustomJSTicker,
+    CustomJSTickFormatter,
+    CustomJSTransform,
+    DataRange1d,
+    Grid,
+    GroupFilter,
+    LinearAxis,
+    LinearColorMapper,
+    NumeralTickFormatter,
+    PanTool,
+    Range1d,
+    WheelZoomTool,
+)
+from bokeh.models.annotations import Label, Span
+from bokeh.plotting import figure as Figure
+
+from workbench.plots.panes import Line, Pane
+from workbench.plots.scripts import script
+from workbench.plots.theme import FONT, Painter
+
+__all__ = ["Drawing", "role_of"]
+
+_FORMATS = {"%": "0.[0]%", "m": "0.[0]a", "": "0,0.[00]"}
+
+
+def role_of(label: str, line: Line, number: int) -> str:
+    """Return the colour role of a line: its own, the band's, or the next of the series."""
+    if line.role:
+        return line.role
+    return "primary" if label.endswith((" upper", " lower")) else f"series{number}"
+
+
+class Drawing:
+    """Makes figures that share one view, one crosshair and one painter.
+
+    Parameters
+    ----------
+    source, fills : bokeh.models.ColumnDataSource
+        What is drawn, and the marks upon it.
+    x_range : bokeh.models.Range1d
+        The view.
+    painter : Painter
+        Gives the colours.
+    currency, wheel : str
+        See `workbench.plots.market.ChartOptions`.
+    """
+
+    def __init__(
+        self,
+        source: ColumnDataSource,
+        fills: ColumnDataSource,
+        x_range: Range1d,
+        painter: Painter,
+        *,
+        currency: str = "$",
+        wheel: str = "free",
+    ) -> None:
+        self.source, self.fills, self.x_range, self.painter = source, fills, x_range, painter
+        self._currency, self._wheel = currency, wheel
+        self.mapper = painter.palette(LinearColorMapper(low=0, high=1), "down", "up")
+        self.cross = Span(dimension="height", line_dash="dashed", line_width=1, syncable=False)
+        painter.paint(self.cross, line_color="crosshair")
+        self.last = Span(dimension="width", line_dash="dotted", line_width=1)
+
+    def figure(self, height: int, unit: str) -> Any:
+        """Return an empty pane with its scale on the right."""
+        drawn: Any = Figure(
+            height=height,
+            x_range=self.x_range,
+            y_range=DataRange1d(range_padding=0.12, syncable=False),
+            x_axis_type=None,
+            y_axis_type=None,
+            window_axis="x",
+            toolbar_location=None,
+            sizing_mode="stretch_width",
+            lod_threshold=None,
+            min_border_left=6,
+            min_border_right=74,
+            min_border_top=2,
+            min_border_bottom=2,
+            tools=[],
+        )
+        axis: Any = LinearAxis(major_label_standoff=8)
+        axis.formatter = NumeralTickFormatter(format=self._format(unit))
+        axis.ticker.desired_num_ticks = max(2, min(8, height // 42))
+        axis.ticker.num_minor_ticks = 0
+        drawn.add_layout(axis, "right")
+        drawn.add_layout(Grid(dimension=1, axis=axis))
+        level = Span(dimension="width", line_dash="dashed", line_width=1, syncable=False)
+        self.painter.paint(level, line_color="crosshair")
+        zoom = WheelZoomTool(dimensions="width")
+        if self._wheel == "ctrl":
+            zoom.modifiers = {"ctrl": True}
+        pan = PanTool(dimensions="width")
+        drawn.add_tools(pan, zoom, CrosshairTool(overlay=(level, self.cross)))
+        drawn.toolbar.active_scroll, drawn.toolbar.active_drag = zoom, pan
+        return drawn
+
+    def _format(self, unit: str) -> str:
+        if unit.startswith("price"):
+            digits = int(unit.removeprefix("price") or 2)
+            return "0,0." + "0" * digits if digits else "0,0"
+        return f"{self._currency}0,0.[0]a" if unit == "$" else _FORMATS[unit]
+
+    def price(self, height: int, digits: int, overlays: dict[str, Line]) -> Any:
+        """Return the candles with lines and fills upon them."""
+        drawn: Any = self.figure(height, f"price{digits}")
+        colours = {"field": "rising", "transform": self.mapper}
+        self.lines(drawn, overlays, 0)
+        drawn.segment("x", "high", "x", "low", source=self.source, line_color=colours)
+        drawn.rect(
+            "x", "mid", "width", "body", source=self.source, fill_color=colours, line_color=colours
+        )
+        drawn.y_range.renderers = list(drawn.renderers)
+        self._triangles(drawn, "buy", "top")
+        self._triangles(drawn, "sell", "bottom")
+        drawn.add_layout(self.last)
+        return drawn
+
+    def _triangles(self, drawn: Any, side: str, base: str) -> None:
+        glyph = drawn.text(
+            "x", "y", "mark", y_offset="shift", source=self.fills, text_align="center",
+            text_baseline=base, text_font_size="14px", text_font=value(FONT),
+            view=CDSView(filter=GroupFilter(column_name="side", group=side)),
+        )  # fmt: skip
+        self.painter.paint(glyph.glyph, text_color=side)
+
+    def volume(self) -> Any:
+        """Return the volume's pane."""
+        drawn: Any = self.figure(84, "m")
+        colours: dict[str, Any] = {"field": "rising", "transform": self.mapper}
+        self._bars(drawn, "volume", fill_color=colours, fill_alpha=0.55)
+        drawn.y_range.start = 0
+        self._name(drawn, "Volume")
+        return drawn
+
+    def _bars(self, drawn: Any, name: str, **look: Any) -> Any:
+        """Columns from zero; a rect, since a vbar leaves a line at the edge for each bar beyond."""
+        middle = CustomJSTransform(v_func="return xs.map((v) => v / 2)")
+        height = CustomJSTransform(v_func="return xs.map((v) => Math.abs(v))")
+        return drawn.rect(
+            "x",
+            {"field": name, "transform": middle},
+            "width",
+            {"field": name, "transform": height},
+            source=self.source,
+            line_color=None,
+            **look,
+        ).glyph
+
+    def pane(self, pane: Pane, lines: dict[str, Line], offset: int) -> Any:
+        """Return a pane whose lines start at column ``line<offset>``."""
+        drawn: Any = self.figure(pane.height, pane.unit)
+        if pane.levels:
+            drawn.right[0].ticker = list(pane.levels)
+        role = role_of("", next(iter(lines.values())), offset)
+        if pane.kind == "area":
+            area = drawn.varea("x", f"line{offset}", 0, source=self.source, fill_alpha=0.22)
+            self.painter.paint(area.glyph, fill_color=role)
+            drawn.y_range.range_padding = 0.05
+        if pane.kind == "bars":
+            self.painter.paint(self._bars(drawn, f"line{offset}"), fill_color=role)
+        self.lines(drawn, lines, offset, skip=pane.kind == "bars")
+        for level in pane.levels:
+            span = Span(dimension="width", location=level, line_dash="dotted", line_width=1)
+            drawn.add_layout(self.painter.paint(span, line_color="muted"))
+        self._name(drawn, pane.name)
+        return drawn
+
+    def lines(self, drawn: Any, lines: dict[str, Line], offset: int, *, skip: bool = False) -> None:
+        """Draw lines from column ``line<offset>`` on; ``X upper`` and ``X lower`` are shaded."""
+        labels = list(lines)
+        for upper, label in enumerate(labels):
+            lower = f"{label.removesuffix(' upper')} lower"
+            if label.endswith(" upper") and lower in lines:
+                band = drawn.varea(
+                    "x", f"line{offset + upper}", f"line{offset + labels.index(lower)}",
+                    source=self.source, fill_alpha=0.07,
+                )  # fmt: skip
+                self.painter.paint(band.glyph, fill_color="primary")
+        for number, (label, line) in enumerate(lines.items(), offset):
+            if skip and number == offset:
+                continue
+            glyph = drawn.line(
+                "x", f"line{number}", source=self.source, line_width=line.width,
+                line_dash=line.dash, line_join="round",
+            ).glyph  # fmt: skip
+            self.painter.paint(glyph, line_color=role_of(label, line, number))
+            if label.endswith((" upper", " lower")):
+                glyph.line_alpha = 0.5
+
+    def _name(self, drawn: Any, text: str) -> None:
+        label = Label(
+            x=8, y=drawn.height - 8, x_units="screen", y_units="screen", text=text,
+            text_font=FONT, text_font_size="11px", text_baseline="top",
+        )  # fmt: skip
+        drawn.add_layout(self.painter.paint(label, text_color="muted"))
+
+    def date_axis(self, figures: list[Any]) -> None:
+        """Give every pane the calendar's grid, and the last its labels."""
+        args: dict[str, Any] = {"view": self.source, "figure": figures[0]}
+        ticker: Any = CustomJSTicker(major_code=script("ticks"), args=args)
+        for drawn in figures:
+            drawn.add_layout(Grid(dimension=0, ticker=ticker))
+        labels: Any = CustomJSTickFormatter(code=script("labels"), args={"view": self.source})
+        figures[-1].add_layout(LinearAxis(ticker=ticker, formatter=labels), "below")
+        figures[-1].height += 24
+        for drawn in figures:
+            self.painter.style(drawn)

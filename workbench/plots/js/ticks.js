@@ -1,0 +1,33 @@
+// Ticks where the calendar turns: years first, then months, days, hours, as far as they fit.
+const {time, x: first} = view.data
+const n = time.length
+const ticks = []
+if (n == 0) { return ticks }
+const room = Math.max(2, Math.floor((figure.properties.inner_width.is_unset ? 1000 : figure.inner_width) / 85))
+const gap = (cb_data.end - cb_data.start) / room
+const levels = [[], [], [], [], [], [], []]
+let before = null
+for (let i = 0; i < n; i++) {
+  if (first[i] < cb_data.start || first[i] > cb_data.end) { before = new Date(time[i]); continue }
+  const now = new Date(time[i])
+  let level = 6
+  if (before != null) {
+    if (now.getUTCFullYear() != before.getUTCFullYear()) { level = 0 }
+    else if (now.getUTCMonth() != before.getUTCMonth()) { level = now.getUTCMonth() % 3 == 0 ? 1 : 2 }
+    else if (now.getUTCDate() != before.getUTCDate()) {
+      level = Math.floor((now.getUTCDate() - 1) / 10) != Math.floor((before.getUTCDate() - 1) / 10) ? 3 : 4 }
+    else if (now.getUTCHours() != before.getUTCHours()) { level = 5 }
+  }
+  levels[level].push(first[i])
+  before = now
+}
+for (const level of levels) {
+  for (const x of level) {
+    let k = 0
+    while (k < ticks.length && ticks[k] < x) { k++ }
+    if (k > 0 && x - ticks[k - 1] < gap) { continue }
+    if (k < ticks.length && ticks[k] - x < gap) { continue }
+    ticks.splice(k, 0, x)
+  }
+}
+return ticks
