@@ -93,6 +93,6 @@ def adjust(bars: pd.DataFrame, how: str = "all") -> pd.DataFrame:
 
 def _later(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     # Worked backwards, so that the rows before cannot change the bits of a row's factor.
-    product = np.cumprod(steps[::-1])[::-1]
-    later: npt.NDArray[np.float64] = np.append(product[1:], 1.0) if len(steps) else product
+    later: npt.NDArray[np.float64] = np.ones(len(steps))
+    later[:-1] = np.cumprod(steps[::-1])[::-1][1:]
     return later

@@ -11,9 +11,10 @@ import pandas as pd
 from workbench.config import load_settings
 from workbench.core.ports import BarSource
 from workbench.core.timeframe import Timeframe
-from workbench.data import sources
+from workbench.data import coverage, sources
 from workbench.data.adjust import adjust as adjusted_bars
 from workbench.data.adjust import check_adjustment
+from workbench.data.catalog import Catalog
 from workbench.data.schema import Dropped, check_bars, fingerprint
 from workbench.errors import UsageError, nearest
 
@@ -80,7 +81,8 @@ def bars(
     settings = load_settings()
     chosen = sources.find(source or settings.source, settings)
     _check_known(wanted, chosen)
-    loaded = {name: _load(name, frame, window, chosen, adjust) for name in wanted}
+    store = Catalog(settings.folder("bars"))
+    loaded = {name: _load(name, frame, window, chosen, adjust, store) for name in wanted}
     return _finish(loaded, frame, chosen.name, adjust, is_one)
 
 
@@ -90,12 +92,16 @@ def _load(
     window: tuple[pd.Timestamp | None, pd.Timestamp | None],
     source: BarSource,
     how: str,
+    catalog: Catalog,
 ) -> pd.DataFrame:
     start, end = window
-    raw = source.history(symbol, timeframe, start, None)
-    done = adjusted_bars(raw, how)
-    if end is not None:
-        done = done[done.index < end]
+    # To adjust, every later split and dividend must be known: read on beyond the end.
+    until = end if how == "none" else None
+    if getattr(source, "is_stored", True):
+        raw = catalog.fetch(source, symbol, timeframe, start, until)
+    else:
+        raw = source.history(symbol, timeframe, start, until)
+    done = coverage.cut(adjusted_bars(raw, how), start, end)
     if done.empty:
         raise UsageError(
             f"{source.name!r} has no {timeframe} bar of {symbol} from {start or 'its first'} "

@@ -38,7 +38,7 @@ class SampleSource:
     """
 
     name = "sample"
-    is_stored = True
+    is_stored, is_final = True, True
 
     @property
     def version(self) -> str:

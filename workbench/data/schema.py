@@ -35,7 +35,6 @@ __all__ = [
     "fingerprint",
 ]
 
-_DAY = 86_400_000_000_000
 _SINGLE = "asset"
 
 
@@ -129,14 +128,13 @@ def describe(bars: pd.DataFrame) -> BarsInfo:
     inferred: list[str] = []
     timeframe = bars.attrs.get("timeframe")
     if timeframe is None:
-        timeframe = str(_infer_timeframe(index))
+        timeframe = str(foreign.infer_timeframe(index))
         inferred.append(f"timeframe {timeframe}: the commonest step between bars")
     calendar = bars.attrs.get("calendar")
     if calendar is None:
-        weekend = bool((index.day_of_week >= 5).any())
-        calendar = "24/7" if weekend else "XNYS"
-        why = "there are bars on a weekend" if weekend else "no bar lies on a weekend"
-        inferred.append(f"calendar {calendar}: {why}")
+        calendar = foreign.infer_calendar(index)
+        why = "no bar lies" if calendar == "XNYS" else "there are bars"
+        inferred.append(f"calendar {calendar}: {why} on a weekend")
     return BarsInfo(str(timeframe), str(calendar), _symbols(bars), tuple(inferred))
 
 
@@ -251,9 +249,9 @@ def _two_levels(frame: pd.DataFrame) -> pd.DataFrame:
     first = {str(name).lower() for name in frame.columns.get_level_values(0)}
     if "close" not in first:
         swapped = frame.swaplevel(axis=1)
-    names = [
-        (str(field).strip().lower().replace(" ", "_"), symbol) for field, symbol in swapped.columns
-    ]
+    fields, symbols = (swapped.columns.get_level_values(level) for level in (0, 1))
+    lower = [str(field).strip().lower().replace(" ", "_") for field in fields]
+    names = list(zip(lower, symbols, strict=True))
     return swapped.set_axis(pd.MultiIndex.from_tuples(names, names=["field", "symbol"]), axis=1)
 
 
@@ -313,7 +311,7 @@ def _check_columns(bars: pd.DataFrame) -> pd.DataFrame:
             rule="missing column",
             missing=tuple(missing),
         )
-    order = [*FIELDS, *(field for field in fields if field not in FIELDS)]
+    wanted: list[Any] = [*FIELDS, *(field for field in fields if field not in FIELDS)]
     if bars.columns.nlevels == 2:
         symbols = list(dict.fromkeys(bars.columns.get_level_values(1)))
         wanted = [(field, symbol) for field in FIELDS for symbol in symbols]
@@ -327,8 +325,6 @@ def _check_columns(bars: pd.DataFrame) -> pd.DataFrame:
                 missing=(field,),
             )
         wanted += [key for key in bars.columns if key[0] not in FIELDS]
-    else:
-        wanted = order
     checked = bars if list(bars.columns) == wanted else bars[wanted]
     return _as_floats(checked)
 
@@ -359,24 +355,6 @@ def _refuse(symbol: str, time: Any, row: int, rule: str, shown: str) -> NoReturn
         row=row,
         rule=rule,
     )
-
-
-def _infer_timeframe(index: pd.DatetimeIndex) -> Timeframe:
-    steps = np.diff(index.asi8)
-    if not len(steps):
-        return Timeframe(1, "d")
-    values, counts = np.unique(steps, return_counts=True)
-    step = int(values[np.argmax(counts)])
-    if (index.asi8 % _DAY == 0).all():
-        days = int(np.median(steps)) / _DAY
-        if days >= 25:
-            return Timeframe(max(1, round(days / 30.4)), "M")
-        return Timeframe(1, "w") if days >= 6 else Timeframe(max(1, round(step / _DAY)), "d")
-    seconds = max(1, step // 1_000_000_000)
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds % size == 0:
-            return Timeframe(seconds // size, unit)
-    return Timeframe(seconds, "s")
 
 
 def _bytes(column: pd.Series) -> bytes:

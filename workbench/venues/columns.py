@@ -6,12 +6,23 @@ from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from workbench.core.timeframe import Timeframe
 from workbench.errors import DataError, UsageError, nearest
 from workbench.venues.rows import FIELDS
 
-__all__ = ["TIME_NAMES", "find_columns", "labels", "read_times", "rename", "zone"]
+__all__ = [
+    "TIME_NAMES",
+    "find_columns",
+    "infer_calendar",
+    "infer_timeframe",
+    "labels",
+    "read_times",
+    "rename",
+    "zone",
+]
 
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "timestamp_utc", "open_time", "bar_time")
 _SYNONYMS = {
@@ -22,6 +33,7 @@ _SYNONYMS = {
     "volume": ("volume", "v", "vol", "qty", "base_volume"),
     "time": TIME_NAMES,
 }
+_DAY = 86_400_000_000_000
 _OFFSET = r"(?:[Zz]|[+-]\d{2}:?\d{2}|\b(?:UTC|GMT))$"
 _EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 
@@ -171,30 +183,60 @@ def labels(times: pd.DatetimeIndex, tz: str | None) -> pd.DatetimeIndex | None:
     return local.tz_localize(None).tz_localize("UTC").as_unit("ns")
 
 
+def infer_timeframe(index: pd.DatetimeIndex) -> Timeframe:
+    """Return the commonest step between bars; at midnight: days, weeks or months.
+
+    Examples
+    --------
+    >>> print(infer_timeframe(pd.date_range("2024-01-02 09:30", periods=9, freq="5min", tz="UTC")))
+    5m
+    """
+    nanoseconds = index.as_unit("ns").asi8
+    steps: npt.NDArray[np.int64] = np.diff(nanoseconds)
+    if not len(steps):
+        return Timeframe(1, "d")
+    values, counts = np.unique(steps, return_counts=True)
+    step = int(values[np.argmax(counts)])
+    if (nanoseconds % _DAY == 0).all():
+        days = int(np.median(steps)) / _DAY
+        if days >= 25:
+            return Timeframe(max(1, round(days / 30.4)), "M")
+        return Timeframe(1, "w") if days >= 6 else Timeframe(max(1, round(step / _DAY)), "d")
+    seconds = max(1, step // 1_000_000_000)
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return Timeframe(seconds // size, unit)
+    return Timeframe(seconds, "s")
+
+
+def infer_calendar(index: pd.DatetimeIndex) -> str:
+    """Return ``24/7`` where a bar lies on a Saturday or a Sunday, else ``XNYS``."""
+    return "24/7" if bool((index.day_of_week >= 5).any()) else "XNYS"
+
+
 def _parse(
     times: pd.Index, tz: str | None, where: str, time_format: str | None
 ) -> pd.DatetimeIndex:
     if isinstance(times, pd.DatetimeIndex):
         return times
-    texts = times.astype(str).str.strip()
-    filled = texts[~times.isna()]
+    texts = pd.Series(times.astype(str).str.strip())
+    filled = pd.Series(texts[~np.asarray(times.isna())].to_numpy())
     if not len(filled):
         raise DataError(f"{where} has no readable time", where=where)
-    digits = filled.str.fullmatch(r"\d+")
     width = len(filled[0])
-    if time_format is None and digits[0] and width in _EPOCHS:
-        numbers = pd.to_numeric(pd.Series(texts), errors="coerce")
+    if time_format is None and filled[0].isdigit() and width in _EPOCHS:
+        numbers = pd.to_numeric(texts, errors="coerce")
         return pd.DatetimeIndex(
             pd.to_datetime(numbers, unit=_EPOCHS[width], utc=True, errors="coerce")  # type: ignore[call-overload]
         )
-    aware = filled.str.contains(_OFFSET) & ~filled.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
+    aware = np.asarray(filled.str.contains(_OFFSET), dtype=bool)
     if not aware.all() and tz is None:
-        raise _naive(where, str(filled[~aware][0]))
+        raise _naive(where, filled[~aware].iloc[0])
     chosen = time_format or "ISO8601"
     if aware.any() and not aware.all():
         raise DataError(
-            f"{where} mixes times with and without an offset, e.g. {filled[aware][0]!r} and "
-            f"{filled[~aware][0]!r}; write all of them one way",
+            f"{where} mixes times with and without an offset, e.g. {filled[aware].iloc[0]!r} and "
+            f"{filled[~aware].iloc[0]!r}; write all of them one way",
             where=where,
         )
     parsed = pd.DatetimeIndex(

@@ -1,0 +1,189 @@
+"""From short bars to long ones, by the session or by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import ALWAYS, known_times, period_starts, session_labels
+from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
+from workbench.errors import UsageError, nearest
+
+__all__ = ["resample"]
+
+By = Literal["session", "clock"]
+_HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    """Each source bar's long bar, and what the long bars are.
+
+    ``code`` is -1 for a bar outside the sessions; ``ends`` tells until when a long bar
+    collects.
+    """
+
+    code: Longs
+    labels: Longs
+    ends: Longs
+
+
+def resample(
+    bars: pd.DataFrame,
+    timeframe: str | Timeframe,
+    *,
+    by: By | None = None,
+    partial: bool = False,
+) -> pd.DataFrame:
+    """Return longer bars made of shorter ones.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        One symbol or several.
+    timeframe : str or Timeframe
+        Longer than that of `bars`.
+    by : {"session", "clock"}, optional
+        Where intraday bars begin: ``"session"`` counts from each session's open (09:30,
+        10:30, …, the last one cut at the close), ``"clock"`` from midnight UTC. The
+        default is the session, and the clock for ``24/7``. Days are always sessions.
+    partial : bool
+        Whether to keep a last bar that is not complete yet. It is known to be complete
+        once `bars` reach to its end; the default leaves it out, as it would still change.
+
+    Returns
+    -------
+    DataFrame
+        Bars: first open, highest high, lowest low, last close, sum of the volume, of what
+        is there; NaN is skipped. A long bar of which nothing is there is not there.
+        Weeks and months are labelled with their first session. Bars outside the sessions
+        are left out and counted in ``attrs["outside_session"]``. Further columns are not
+        carried over.
+
+    Raises
+    ------
+    UsageError
+        The timeframe is not longer, or no multiple of the bars'.
+    DataError
+        As `workbench.data.schema.check_bars`.
+
+    Examples
+    --------
+    >>> times = pd.date_range("2024-01-01", periods=6, freq="1h", tz="UTC")
+    >>> hours = pd.DataFrame({name: np.arange(1.0, 7) for name in FIELDS}, index=times)
+    >>> hours.attrs |= {"timeframe": "1h", "calendar": "24/7"}
+    >>> for name in ("open", "high", "low"):
+    ...     hours[name] = hours["close"]
+    >>> resample(hours, "4h")["volume"].tolist()  # the second bar is not complete
+    [10.0]
+    >>> resample(hours, "4h", partial=True)["close"].tolist()
+    [4.0, 6.0]
+    """
+    source = check_bars(bars)
+    info = describe(source)
+    short, long = Timeframe.parse(info.timeframe), Timeframe.parse(timeframe)
+    _check_pair(short, long)
+    chosen = by or ("clock" if info.calendar == ALWAYS else "session")
+    if chosen not in ("session", "clock"):
+        raise UsageError(f"by= may not be {by!r}{nearest(str(by), ['session', 'clock'])}", by=by)
+    index = pd.DatetimeIndex(source.index)
+    bins = _bins(index, short, long, info.calendar, chosen)
+    longer = _aggregate(source, bins, index)
+    if not partial and len(longer):
+        reached = known_times(index[-1:], short, info.calendar).as_unit("ns").asi8[0]
+        longer = longer[bins.ends <= reached]
+    longer.attrs = {
+        **{key: value for key, value in source.attrs.items() if key != "dropped"},
+        "timeframe": str(long),
+        "calendar": info.calendar,
+        "outside_session": int((bins.code < 0).sum()),
+    }
+    longer.attrs["fingerprint"] = fingerprint(longer)
+    return longer
+
+
+def _check_pair(short: Timeframe, long: Timeframe) -> None:
+    if long.delta <= short.delta:
+        raise UsageError(
+            f"cannot resample {short} bars to {long}: the timeframe must be longer",
+            timeframe=str(long),
+        )
+    within = long.is_intraday or (long.unit == "d" and not short.is_intraday)
+    if within and long.delta % short.delta:
+        raise UsageError(
+            f"cannot resample {short} bars to {long}: {long} is no multiple of {short}",
+            timeframe=str(long),
+        )
+    if not short.is_intraday and short.unit in "wM" and long.unit != short.unit:
+        raise UsageError(
+            f"cannot resample {short} bars to {long}: weeks and months do not divide each other",
+            timeframe=str(long),
+        )
+
+
+def _bins(
+    index: pd.DatetimeIndex, short: Timeframe, long: Timeframe, calendar: str, by: str
+) -> _Bins:
+    times = index.as_unit("ns").asi8
+    if not long.is_intraday:
+        days = session_labels(index, calendar)[0] if short.is_intraday else index
+        return _session_bins(days, long, calendar)
+    size = int(long.delta.total_seconds() * 1e9)
+    if by == "clock":
+        starts = times // size * size
+        labels, code = np.unique(starts, return_inverse=True)
+        return _Bins(code.astype(np.int64), labels, labels + size)
+    sessions, table = session_labels(index, calendar)
+    inside = ~np.asarray(sessions.isna())
+    row = np.searchsorted(table.labels, sessions.asi8[inside])
+    opens = table.opens[row]
+    starts = opens + (times[inside] - opens) // size * size
+    labels, inverse = np.unique(starts, return_inverse=True)
+    ends = np.zeros(len(labels), dtype=np.int64)
+    ends[inverse] = np.minimum(starts + size, table.closes[row])
+    code = np.full(len(times), -1, dtype=np.int64)
+    code[inside] = inverse
+    return _Bins(code, labels, ends)
+
+
+def _session_bins(days: pd.DatetimeIndex, long: Timeframe, calendar: str) -> _Bins:
+    inside = ~np.asarray(days.isna())
+    valid = days[inside]
+    code = np.full(len(days), -1, dtype=np.int64)
+    if long.unit == "d" and long.count == 1:
+        labels, inverse = np.unique(valid.asi8, return_inverse=True)
+    else:
+        starts = period_starts(valid, long)
+        _, first, inverse = np.unique(starts, return_index=True, return_inverse=True)
+        labels = valid.asi8[first]
+    code[inside] = inverse
+    stamps = pd.DatetimeIndex(labels.view("datetime64[ns]")).tz_localize("UTC")
+    if long.unit == "d" and long.count > 1:
+        ends = np.unique(starts) + int(long.delta.total_seconds() * 1e9)
+    else:
+        ends = known_times(stamps, long, calendar).asi8
+    return _Bins(code, labels, ends)
+
+
+def _aggregate(bars: pd.DataFrame, bins: _Bins, index: pd.DatetimeIndex) -> pd.DataFrame:
+    inside = bins.code >= 0
+    bare = bars[list(FIELDS)].copy(deep=False)
+    bare.attrs = {}
+    grouped = bare[inside].groupby(bins.code[inside], sort=True)
+    fields = {}
+    for name, how in _HOW.items():
+        part = grouped[name] if bars.columns.nlevels == 1 else grouped[[name]]
+        fields[name] = part.sum(min_count=1) if how == "sum" else getattr(part, how)()
+    if bars.columns.nlevels == 1:
+        longer = pd.DataFrame(fields)
+    else:
+        longer = pd.concat(list(fields.values()), axis=1)
+        longer.columns = longer.columns.set_names(["field", "symbol"])
+    stamps = pd.DatetimeIndex(bins.labels.view("datetime64[ns]")).tz_localize("UTC")
+    return longer.set_axis(stamps.rename(index.name or "time"), axis=0)
