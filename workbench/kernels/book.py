@@ -1,131 +1,164 @@
-"""The state of a simulation and the tape it writes, as named tuples of arrays."""
+"""The state of a simulation and the tape it writes, as arrays of records.
+
+Records keep the steps cheap: a function that is given a dozen arrays spends more time on
+counting references to them than on its work.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from workbench.kernels.codes import Floats, Integers
 from workbench.kernels.compile import jit
 
 __all__ = [
     "CANCELED",
     "EXPIRED",
+    "FILL",
     "FILLED",
+    "ORDER",
     "PARTIAL",
     "REJECTED",
     "WORKING",
     "Book",
+    "Records",
     "Tape",
     "grown",
+    "is_full",
     "new_book",
     "new_tape",
 ]
 
+Records: TypeAlias = Any
+"""An array of records; ``array[j].field`` reads and writes in compiled code."""
+
 WORKING, FILLED, PARTIAL, CANCELED, EXPIRED, REJECTED = 0, 1, 2, 3, 4, 5
 """Where an order is, as the tape has it."""
 
-# Columns of Tape.fills.
-F_BAR, F_SYMBOL, F_SIDE, F_QUANTITY, F_PRICE, F_FEE, F_SLIPPAGE, F_ORDER, F_BOTH = range(9)
-# Columns of Tape.orders. O_PAID is the notional of what was filled; O_OWNER the order that
-# opened the position, for a protective leg; O_TRIMMED the units that could not be afforded.
-(
-    O_BAR, O_SYMBOL, O_SIDE, O_KIND, O_QUANTITY, O_TARGET, O_LEVEL, O_STATUS, O_FILLED, O_PAID,
-    O_OWNER, O_TRIMMED,
-) = range(12)  # fmt: skip
+ACCOUNT = np.dtype(
+    [
+        ("cash", "f8"),
+        ("traded", "f8"),  # notional of all fills so far
+        ("fills", "i8"),
+        ("orders", "i8"),
+        ("pending", "i8"),
+        ("held", "i8"),  # how many symbols
+    ],
+    align=True,
+)
 
-# Places in Book.account and Book.count.
-CASH, TRADED = 0, 1
-FILLS, ORDERS, PENDING, HELD = 0, 1, 2, 3
+CELL = np.dtype(
+    [
+        ("units", "f8"),  # held, signed
+        ("mark", "f8"),  # last known price
+        ("average", "f8"),  # entry price
+        ("best", "f8"),  # most favourable price since entry, known before this bar
+        ("last", "f8"),  # target in force
+        ("locked", "f8"),  # target not to be entered again after a stop; NaN is none
+        ("side", "f8"),  # of the pending order
+        ("goal", "f8"),  # its target
+        ("remaining", "f8"),  # its units left; NaN is not sized yet
+        ("due", "f8"),  # its units due on this bar, signed
+        ("used", "f8"),  # units filled on this bar, against the participation cap
+        ("order", "i8"),  # its place on the tape; -1 is no pending order
+        ("kind", "i8"),  # what it is
+        ("owner", "i8"),  # the order that opened the position
+    ],
+    align=True,
+)
+
+FILL = np.dtype(
+    [
+        ("bar", "i8"),
+        ("symbol", "i8"),
+        ("side", "f8"),
+        ("quantity", "f8"),
+        ("price", "f8"),
+        ("fee", "f8"),
+        ("slippage", "f8"),  # money lost against the undisturbed price
+        ("order", "i8"),
+        ("both", "i8"),  # 1 where the order of prices inside the bar decided
+    ],
+    align=True,
+)
+
+ORDER = np.dtype(
+    [
+        ("bar", "i8"),  # of the decision
+        ("symbol", "i8"),
+        ("side", "f8"),
+        ("kind", "i8"),
+        ("quantity", "f8"),  # NaN until sized
+        ("target", "f8"),
+        ("level", "f8"),  # of the stop
+        ("status", "i8"),
+        ("filled", "f8"),
+        ("paid", "f8"),  # notional of what was filled
+        ("owner", "i8"),  # for a protective leg: the order that opened the position
+        ("trimmed", "f8"),  # units that could not be afforded
+    ],
+    align=True,
+)
 
 
 class Book(NamedTuple):
-    """What is known between two steps; one place per symbol unless said otherwise.
+    """What is known between two steps.
 
     Parameters
     ----------
-    account : ndarray
-        Cash, and the notional traded so far.
-    count : ndarray
-        How many fills, orders, pending orders and positions there are.
-    units, mark, average, best : ndarray
-        Signed holding; last known price; entry price; most favourable price since entry.
-    last, locked : ndarray
-        Target in force; target that may not be entered again after a stop (NaN: none).
-    order, kind, side, goal, remaining, due : ndarray
-        The pending order (-1: none): its place on the tape, what it is, its side, its
-        target, the units left (NaN: not sized yet) and those due on this bar, signed.
-    owner : ndarray
-        The order that opened the position.
-    used : ndarray
-        Units filled on this bar, against the participation cap.
+    account : ndarray of ACCOUNT, shape (1,)
+    cells : ndarray of CELL, shape (N,)
+        One per symbol.
     """
 
-    account: Floats
-    count: Integers
-    units: Floats
-    mark: Floats
-    average: Floats
-    best: Floats
-    last: Floats
-    locked: Floats
-    order: Integers
-    kind: Integers
-    side: Floats
-    goal: Floats
-    remaining: Floats
-    due: Floats
-    owner: Integers
-    used: Floats
+    account: Records
+    cells: Records
 
 
 class Tape(NamedTuple):
-    """What happened: a row per fill and per order; see the ``F_`` and ``O_`` columns."""
+    """What happened: a FILL per fill and an ORDER per order."""
 
-    fills: Floats
-    orders: Floats
+    fills: Records
+    orders: Records
 
 
 @jit
 def new_book(cash: float, n: int) -> Book:
     """Return the state before the first bar of `n` symbols."""
-    account = np.zeros(2)
-    account[CASH] = cash
-    return Book(
-        account,
-        np.zeros(4, np.int64),
-        np.zeros(n),
-        np.full(n, np.nan),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.full(n, np.nan),
-        np.full(n, -1, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n),
-        np.zeros(n),
-        np.full(n, np.nan),
-        np.zeros(n),
-        np.full(n, -1, np.int64),
-        np.zeros(n),
-    )
+    account = np.zeros(1, ACCOUNT)
+    account[0].cash = cash
+    cells = np.zeros(n, CELL)
+    for j in range(n):
+        cells[j].mark = math.nan
+        cells[j].locked = math.nan
+        cells[j].remaining = math.nan
+        cells[j].order = -1
+        cells[j].owner = -1
+    return Book(account, cells)
 
 
 @jit
 def new_tape(n: int) -> Tape:
     """Return an empty tape with room for some bars of `n` symbols."""
-    return Tape(np.empty((64 + 8 * n, 9)), np.empty((64 + 8 * n, 12)))
+    return Tape(np.empty(64 + 8 * n, FILL), np.empty(64 + 8 * n, ORDER))
 
 
 @jit
-def grown(tape: Tape, count: Integers, n: int) -> Tape:
-    """Return a tape with room for one more bar of `n` symbols: two fills and orders each."""
-    fills, orders = tape.fills, tape.orders
-    if count[FILLS] + 2 * n > fills.shape[0]:
-        fills = np.empty((2 * tape.fills.shape[0] + 2 * n, 9))
-        fills[: count[FILLS]] = tape.fills[: count[FILLS]]
-    if count[ORDERS] + 2 * n > orders.shape[0]:
-        orders = np.empty((2 * tape.orders.shape[0] + 2 * n, 12))
-        orders[: count[ORDERS]] = tape.orders[: count[ORDERS]]
+def is_full(tape: Tape, book: Book) -> bool:
+    """Tell whether one more bar, two fills and two orders per symbol, may not find room."""
+    more = 2 * len(book.cells)
+    account = book.account[0]
+    return bool(account.fills + more > len(tape.fills) or account.orders + more > len(tape.orders))
+
+
+@jit
+def grown(tape: Tape, book: Book) -> Tape:
+    """Return a tape of twice the length with the same on it."""
+    account = book.account[0]
+    fills = np.empty(2 * len(tape.fills), FILL)
+    fills[: account.fills] = tape.fills[: account.fills]
+    orders = np.empty(2 * len(tape.orders), ORDER)
+    orders[: account.orders] = tape.orders[: account.orders]
     return Tape(fills, orders)

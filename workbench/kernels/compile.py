@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -46,14 +46,15 @@ def jit(function: F) -> F:
     is_kernel = function.__module__.startswith("workbench.kernels.")
     folder = cache_folder() if is_kernel else None
     if folder is None:
-        return numba.njit(function)  # type: ignore[no-any-return]
+        return cast(F, numba.njit(function))
     # The setting is global to the process: it is ours only while the function is wrapped.
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(folder)
     try:
-        return numba.njit(cache=True)(function)  # type: ignore[no-any-return]
+        return cast(F, numba.njit(cache=True)(function))
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 @cache

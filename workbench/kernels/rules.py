@@ -95,7 +95,7 @@ def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> f
 def fee_rate(is_maker: bool, traded: float, costs: CostCode) -> float:
     """Return the fraction of notional of the tier reached by what was traded before."""
     column = 1 if is_maker else 2
-    rate = costs.tiers[0, column]
+    rate: float = costs.tiers[0, column]
     for k in range(1, costs.tiers.shape[0]):
         if traded >= costs.tiers[k, 0]:
             rate = costs.tiers[k, column]
@@ -176,7 +176,7 @@ def sized(want: Want, quote: Quote, equity: float, traded: float, terms: Terms) 
 
 
 @jit
-def affordable(  # noqa: PLR0913 - five nouns and two running sums
+def affordable(
     want: Want,
     quantity: float,
     quote: Quote,
@@ -217,7 +217,7 @@ def affordable(  # noqa: PLR0913 - five nouns and two running sums
 
 
 @jit
-def stop_hit(  # noqa: PLR0913 - a bar and a position
+def stop_hit(
     units: float,
     bar: tuple[float, float, float],
     average: float,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.kernels import book as b
-from workbench.kernels.book import Book, Tape, grown, new_book, new_tape
+from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
 from workbench.kernels.codes import MARKET, PROFIT, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit
 from workbench.kernels.rules import (
@@ -40,18 +40,18 @@ class Simulated(NamedTuple):
         Marked at each close, after its fills.
     units : ndarray, shape (T, N)
         Held at each close, signed.
-    fills, orders : ndarray
-        The tape; columns as in ``workbench.kernels.book``.
-    mark : ndarray, shape (N,)
-        Last known prices at the end.
+    fills, orders : ndarray of records
+        The tape; see ``workbench.kernels.book``.
+    cells : ndarray of records, shape (N,)
+        The state of each symbol at the end.
     """
 
     equity: Floats
     cash: Floats
     units: Floats
-    fills: Floats
-    orders: Floats
-    mark: Floats
+    fills: Records
+    orders: Records
+    cells: Records
 
 
 class Deal(NamedTuple):
@@ -81,61 +81,99 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
         Costs, sizing, stops and where orders are filled.
     """
     bars, n = targets.shape
-    book = new_book(cash, n)
-    tape = new_tape(n)
-    equity = np.empty(bars)
-    purse = np.empty(bars)
-    units = np.empty((bars, n))
+    book, tape = new_book(cash, n), new_tape(n)
+    account, cells = book.account, book.cells
+    equity, purse, units = np.empty(bars), np.empty(bars), np.empty((bars, n))
     at_close = terms.at_close > 0.0
-    mode = terms.sizing.mode
-    has_trail = terms.stops.trail < math.inf
-    has_stops = has_trail or terms.stops.loss < math.inf or terms.stops.profit < math.inf
+    has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
     for t in range(bars):
-        if book.count[b.PENDING] > 0 or book.count[b.HELD] > 0:
-            tape = grown(tape, book.count, n)
-            book.used[:] = 0.0
-            if book.count[b.PENDING] > 0 and not at_close:
-                fill_pending(t, market.open, market.volume, book, tape, terms)
-            if has_stops and book.count[b.HELD] > 0:
-                for j in range(n):
-                    if book.units[j] != 0.0:
-                        watch(t, j, market, book, tape, terms)
-        worth = book.account[b.CASH]
-        for j in range(n):
-            close = market.close[t, j]
-            if close == close:
-                book.mark[j] = close
-            if book.units[j] != 0.0:
-                worth += book.units[j] * book.mark[j]
-        for j in range(n):
-            target = targets[t, j]
-            if target == target and (mode > 0.0 or target != book.last[j]):
-                tape = grown(tape, book.count, n)
-                decide(t, j, target, worth, book, tape, terms)
-        if at_close and book.count[b.PENDING] > 0:
+        if account[0].pending > 0 or (has_stops and account[0].held > 0):
+            if is_full(tape, book):
+                tape = grown(tape, book)
+            trade_bar(t, market, book, tape, terms)
+        worth = mark_closes(t, market.close, account[0].cash, cells)
+        if has_news(t, targets, cells, terms.sizing.mode):
+            if is_full(tape, book):
+                tape = grown(tape, book)
+            for j in range(n):
+                decide(t, j, targets[t, j], worth, book, tape, terms)
+        if at_close and account[0].pending > 0:
             fill_pending(t, market.close, market.volume, book, tape, terms)
             worth = marked(book)
         equity[t] = worth
-        purse[t] = book.account[b.CASH]
-        units[t] = book.units
+        purse[t] = account[0].cash
+        for j in range(n):
+            units[t, j] = cells[j].units
+    fills, orders = account[0].fills, account[0].orders
     return Simulated(
-        equity,
-        purse,
-        units,
-        tape.fills[: book.count[b.FILLS]].copy(),
-        tape.orders[: book.count[b.ORDERS]].copy(),
-        book.mark,
+        equity, purse, units, tape.fills[:fills].copy(), tape.orders[:orders].copy(), cells
     )
+
+
+@jit
+def has_news(t: int, targets: Floats, cells: Records, mode: float) -> bool:
+    """Tell whether a target of bar `t` asks for a look: any of them, or on change a new one."""
+    for j in range(len(cells)):
+        target = targets[t, j]
+        if not math.isnan(target) and (mode > 0.0 or target != cells[j].last):
+            return True
+    return False
+
+
+@jit
+def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
+    """Take the closes of bar `t` as the last known prices; return equity."""
+    worth = cash
+    for j in range(len(cells)):
+        cell = cells[j]
+        if not math.isnan(closes[t, j]):
+            cell.mark = closes[t, j]
+        if cell.units != 0.0:
+            worth += cell.units * cell.mark
+    return worth
 
 
 @jit
 def marked(book: Book) -> float:
     """Return equity: cash and what is held at the last known prices, in column order."""
-    worth = book.account[b.CASH]
-    for j in range(book.units.shape[0]):
-        if book.units[j] != 0.0:
-            worth += book.units[j] * book.mark[j]
+    worth = float(book.account[0].cash)
+    for j in range(len(book.cells)):
+        cell = book.cells[j]
+        if cell.units != 0.0:
+            worth += cell.units * cell.mark
     return worth
+
+
+@jit
+def trade_bar(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
+    """Do what happens before the close of bar `t`: the open, then the stops."""
+    for j in range(len(book.cells)):
+        book.cells[j].used = 0.0
+    if terms.at_close <= 0.0 and book.account[0].pending > 0:
+        fill_pending(t, market.open, market.volume, book, tape, terms)
+    for j in range(len(book.cells)):
+        cell = book.cells[j]
+        opened, volume = market.open[t, j], market.volume[t, j]
+        if cell.units == 0.0 or cell.kind != MARKET:
+            continue
+        if not is_tradable(opened, volume, terms.costs):
+            continue
+        high, low = market.high[t, j], market.low[t, j]
+        kind, base, level, both = stop_hit(
+            cell.units,
+            (opened, high, low),
+            cell.average,
+            cell.best,
+            terms.stops,
+            terms.best_first,
+        )
+        if kind != MARKET:
+            write_leg(j, kind, level, book, tape)
+            protect(t, j, Quote(base, volume, 0.0), both, book, tape, terms)
+        elif cell.units > 0.0:
+            cell.best = max(cell.best, high)
+        else:
+            cell.best = min(cell.best, low)
 
 
 @jit
@@ -143,56 +181,65 @@ def decide(
     t: int, j: int, target: float, equity: float, book: Book, tape: Tape, terms: Terms
 ) -> None:
     """Answer a target at the close of bar `t` with an order, or with none (rules 1 to 3)."""
-    mark = book.mark[j]
-    if not mark > 0.0 or book.kind[j] != MARKET or target == book.locked[j]:
+    cell = book.cells[j]
+    mode = terms.sizing.mode
+    if math.isnan(target) or (mode == 0.0 and target == cell.last):
         return
-    if terms.sizing.mode > 1.0 and equity > 0.0:
-        if abs(book.units[j] * mark / equity - target) <= terms.sizing.drift:
-            return
-    book.locked[j] = math.nan
-    book.last[j] = target
-    if book.order[j] >= 0:
+    if not cell.mark > 0.0 or cell.kind != MARKET or target == cell.locked:
+        return
+    cell.locked = math.nan
+    cell.last = target
+    is_near = abs(cell.units * cell.mark - target * equity) <= terms.sizing.drift * equity
+    if mode > 1.0 and is_near:
+        return
+    if cell.order >= 0:
         drop(j, b.CANCELED, book, tape)
-    delta = decided(target, book.units[j], mark, equity, book.account[b.TRADED], terms)
+    delta = decided(target, cell.units, cell.mark, equity, book.account[0].traded, terms)
     if delta == 0.0:
         return
     side = 1.0 if delta > 0.0 else -1.0
     quantity = math.nan if terms.sizing.at_fill > 0.0 else abs(delta)
-    book.order[j] = write_order(t, j, side, MARKET, book, tape)
-    book.count[b.PENDING] += 1
-    row = tape.orders[book.order[j]]
-    row[b.O_QUANTITY] = quantity
-    row[b.O_TARGET] = target
-    book.side[j] = side
-    book.goal[j] = target
-    book.remaining[j] = quantity
+    cell.goal = target
+    place = write_order(j, side, MARKET, quantity, book, tape)
+    row = tape.orders[place]
+    row.bar = t
+    row.target = target
 
 
 @jit
-def write_order(t: int, j: int, side: float, kind: int, book: Book, tape: Tape) -> int:
-    """Put a new order on the tape; return its place."""
-    place = book.count[b.ORDERS]
-    book.count[b.ORDERS] = place + 1
+def write_order(j: int, side: float, kind: int, quantity: float, book: Book, tape: Tape) -> int:
+    """Put a new order on the tape and make it the pending one; return its place."""
+    account, cell = book.account[0], book.cells[j]
+    place = account.orders
+    account.orders += 1
+    account.pending += 1
     row = tape.orders[place]
-    row[:] = 0.0
-    row[b.O_BAR] = t
-    row[b.O_SYMBOL] = j
-    row[b.O_SIDE] = side
-    row[b.O_KIND] = kind
-    row[b.O_TARGET] = math.nan
-    row[b.O_LEVEL] = math.nan
-    row[b.O_STATUS] = b.WORKING
-    row[b.O_OWNER] = -1.0
-    return int(place)
+    row.symbol = j
+    row.side = side
+    row.kind = kind
+    row.quantity = quantity
+    row.target = math.nan
+    row.level = math.nan
+    row.status = b.WORKING
+    row.filled = 0.0
+    row.paid = 0.0
+    row.owner = -1
+    row.trimmed = 0.0
+    cell.order = place
+    cell.kind = kind
+    cell.side = side
+    cell.remaining = quantity
+    return place  # type: ignore[no-any-return]
 
 
 @jit
 def drop(j: int, status: int, book: Book, tape: Tape) -> None:
     """End the pending order of a symbol."""
-    tape.orders[book.order[j], b.O_STATUS] = status
-    book.order[j] = -1
-    book.kind[j] = MARKET
-    book.count[b.PENDING] -= 1
+    cell = book.cells[j]
+    tape.orders[cell.order].status = status
+    cell.order = -1
+    cell.kind = MARKET
+    book.account[0].pending -= 1
 
 
 @jit
@@ -200,50 +247,59 @@ def fill_pending(
     t: int, prices: Floats, volumes: Floats, book: Book, tape: Tape, terms: Terms
 ) -> None:
     """Fill what is pending at the prices of bar `t`: size all, then sells, then buys."""
-    n = prices.shape[1]
+    n = len(book.cells)
     for j in range(n):
-        if prices[t, j] == prices[t, j]:
-            book.mark[j] = prices[t, j]
+        if not math.isnan(prices[t, j]):
+            book.cells[j].mark = prices[t, j]
     equity = marked(book)
     for j in range(n):
-        book.due[j] = 0.0
-        if book.order[j] < 0 or not is_tradable(prices[t, j], volumes[t, j], terms.costs):
-            continue
-        allowed = allowance(volumes[t, j], book.used[j], terms.sizing.lot, terms.costs)
-        if book.remaining[j] != book.remaining[j]:
-            want = Want(book.goal[j], book.side[j], book.units[j])
-            quote = Quote(prices[t, j], volumes[t, j], allowed)
-            quantity = sized(want, quote, equity, book.account[b.TRADED], terms)
-            tape.orders[book.order[j], b.O_QUANTITY] = quantity
-            if quantity == 0.0:
-                drop(j, b.CANCELED, book, tape)
-                continue
-            book.remaining[j] = quantity
-        book.due[j] = book.side[j] * min(book.remaining[j], allowed)
-        if allowed == 0.0 and terms.costs.expires > 0.0 and book.kind[j] == MARKET:
-            drop(j, b.EXPIRED, book, tape)
+        book.cells[j].due = 0.0
+        if book.cells[j].order >= 0 and is_tradable(prices[t, j], volumes[t, j], terms.costs):
+            size(j, prices[t, j], volumes[t, j], equity, book, tape, terms)
     for side in (-1.0, 1.0):
         for j in range(n):
-            if book.due[j] * side > 0.0:
+            if book.cells[j].due * side > 0.0:
                 fill_due(t, j, Quote(prices[t, j], volumes[t, j], 0.0), book, tape, terms)
+
+
+@jit
+def size(
+    j: int, price: float, volume: float, equity: float, book: Book, tape: Tape, terms: Terms
+) -> None:
+    """Fix an order's quantity at its first attempt, and what of it is due on this bar."""
+    cell = book.cells[j]
+    allowed = allowance(volume, cell.used, terms.sizing.lot, terms.costs)
+    if math.isnan(cell.remaining):
+        want = Want(cell.goal, cell.side, cell.units)
+        quote = Quote(price, volume, allowed)
+        quantity = sized(want, quote, equity, book.account[0].traded, terms)
+        tape.orders[cell.order].quantity = quantity
+        if quantity == 0.0:
+            drop(j, b.CANCELED, book, tape)
+            return
+        cell.remaining = quantity
+    cell.due = cell.side * min(cell.remaining, allowed)
+    if allowed == 0.0 and terms.costs.expires > 0.0 and cell.kind == MARKET:
+        drop(j, b.EXPIRED, book, tape)
 
 
 @jit
 def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms) -> None:
     """Fill what is due of one order, as far as it can be afforded (rules 5 and 6)."""
-    quantity, side = abs(book.due[j]), book.side[j]
-    row = tape.orders[book.order[j]]
-    if book.kind[j] == MARKET and (terms.sizing.at_fill > 0.0 or terms.sizing.trims > 0.0):
-        want = Want(book.goal[j], side, book.units[j])
-        traded = book.account[b.TRADED]
+    cell = book.cells[j]
+    quantity, side = abs(cell.due), cell.side
+    if cell.kind == MARKET and (terms.sizing.at_fill > 0.0 or terms.sizing.trims > 0.0):
+        want = Want(cell.goal, side, cell.units)
+        traded = book.account[0].traded
         most = affordable(want, quantity, quote, marked(book), others(j, book), traded, terms)
         if most < quantity:
-            row[b.O_TRIMMED] = book.remaining[j] - most
-            if terms.sizing.at_fill > 0.0 and row[b.O_FILLED] == 0.0:
-                row[b.O_QUANTITY] = most
+            row = tape.orders[cell.order]
+            row.trimmed = cell.remaining - most
+            if terms.sizing.at_fill > 0.0 and row.filled == 0.0:
+                row.quantity = most
             quantity = most
-            book.remaining[j] = most
-    book.due[j] = 0.0
+            cell.remaining = most
+    cell.due = 0.0
     if quantity > 0.0:
         price = fill_price(quote, side, quantity, terms.costs)
         execute(t, j, Deal(side, quantity, quote.price, price, False, False), book, tape, terms)
@@ -254,102 +310,93 @@ def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms)
 def others(j: int, book: Book) -> float:
     """Return the gross exposure beside symbol `j`, after what this bar still takes off it."""
     gross = 0.0
-    for k in range(book.units.shape[0]):
-        if k != j and book.units[k] != 0.0:
-            left = min(abs(book.units[k]), abs(book.units[k] + book.due[k]))
-            gross += left * book.mark[k]
+    for k in range(len(book.cells)):
+        cell = book.cells[k]
+        if k != j and cell.units != 0.0:
+            gross += min(abs(cell.units), abs(cell.units + cell.due)) * cell.mark
     return gross
 
 
 @jit
 def execute(t: int, j: int, deal: Deal, book: Book, tape: Tape, terms: Terms) -> None:
     """Book a fill and write it on the tape."""
-    place = book.order[j]
-    traded = book.account[b.TRADED]
-    fee = fee_of(deal.quantity, deal.price, deal.is_maker, traded, terms.costs)
-    book.account[b.CASH] = cash_after(
-        book.account[b.CASH], deal.side, deal.quantity, deal.price, fee
-    )
-    book.account[b.TRADED] = traded + deal.quantity * deal.price
-    book.used[j] += deal.quantity
-    held = book.units[j]
-    after = held + deal.side * deal.quantity
-    book.average[j] = average_after(held, book.average[j], deal.side, deal.quantity, deal.price)
-    book.units[j] = after
+    account, cell = book.account[0], book.cells[j]
+    side, quantity, price = deal.side, deal.quantity, deal.price
+    fee = fee_of(quantity, price, deal.is_maker, account.traded, terms.costs)
+    account.cash = cash_after(account.cash, side, quantity, price, fee)
+    account.traded += quantity * price
+    cell.used += quantity
+    held = cell.units
+    after = held + side * quantity
+    cell.average = average_after(held, cell.average, side, quantity, price)
+    cell.units = after
     if held * after <= 0.0:
-        book.best[j] = deal.price
-        book.owner[j] = place
-        book.count[b.HELD] += (1 if after != 0.0 else 0) - (1 if held != 0.0 else 0)
-    row = tape.fills[book.count[b.FILLS]]
-    book.count[b.FILLS] += 1
-    row[b.F_BAR] = t
-    row[b.F_SYMBOL] = j
-    row[b.F_SIDE] = deal.side
-    row[b.F_QUANTITY] = deal.quantity
-    row[b.F_PRICE] = deal.price
-    row[b.F_FEE] = fee
-    row[b.F_SLIPPAGE] = abs(deal.price - deal.base) * deal.quantity
-    row[b.F_ORDER] = place
-    row[b.F_BOTH] = 1.0 if deal.both else 0.0
-    tape.orders[place, b.O_FILLED] += deal.quantity
-    tape.orders[place, b.O_PAID] += deal.quantity * deal.price
+        cell.best = price
+        cell.owner = cell.order
+        account.held += (1 if after != 0.0 else 0) - (1 if held != 0.0 else 0)
+    row = tape.fills[account.fills]
+    account.fills += 1
+    row.bar = t
+    row.symbol = j
+    row.side = side
+    row.quantity = quantity
+    row.price = price
+    row.fee = fee
+    row.slippage = abs(price - deal.base) * quantity
+    row.order = cell.order
+    row.both = 1 if deal.both else 0
+    order = tape.orders[cell.order]
+    order.filled += quantity
+    order.paid += quantity * price
 
 
 @jit
 def settle(j: int, quantity: float, book: Book, tape: Tape, terms: Terms) -> None:
     """Tell where an order is after an attempt that filled `quantity`, and end it if it is done."""
-    row = tape.orders[book.order[j]]
-    book.remaining[j] -= quantity
-    if book.remaining[j] <= 0.0:
-        if row[b.O_FILLED] == 0.0:
+    cell = book.cells[j]
+    row = tape.orders[cell.order]
+    cell.remaining -= quantity
+    if cell.remaining <= 0.0:
+        if row.filled == 0.0:
             drop(j, b.REJECTED, book, tape)
-        elif row[b.O_FILLED] < row[b.O_QUANTITY] * (1.0 - 1e-9):
+        elif row.filled < row.quantity * (1.0 - 1e-9):
             drop(j, b.CANCELED, book, tape)
         else:
             drop(j, b.FILLED, book, tape)
-    elif terms.costs.expires > 0.0 and book.kind[j] == MARKET:
+    elif terms.costs.expires > 0.0 and cell.kind == MARKET:
         drop(j, b.EXPIRED, book, tape)
-    elif row[b.O_FILLED] > 0.0:
-        row[b.O_STATUS] = b.PARTIAL
+    elif row.filled > 0.0:
+        row.status = b.PARTIAL
 
 
 @jit
-def watch(t: int, j: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
-    """Look for a stop inside bar `t`, and fill it (rule 4)."""
-    opened, volume = market.open[t, j], market.volume[t, j]
-    if book.kind[j] != MARKET or not is_tradable(opened, volume, terms.costs):
-        return
-    high, low, held = market.high[t, j], market.low[t, j], book.units[j]
-    kind, base, level, both = stop_hit(
-        held, (opened, high, low), book.average[j], book.best[j], terms.stops, terms.best_first
-    )
-    if kind == MARKET:
-        if held > 0.0:
-            book.best[j] = max(book.best[j], high)
-        else:
-            book.best[j] = min(book.best[j], low)
-        return
-    if book.order[j] >= 0:
+def write_leg(j: int, kind: int, level: float, book: Book, tape: Tape) -> None:
+    """Put a triggered stop in the place of what was pending."""
+    cell = book.cells[j]
+    if cell.order >= 0:
         drop(j, b.CANCELED, book, tape)
-    book.locked[j] = book.last[j]
-    side = -1.0 if held > 0.0 else 1.0
-    owner = book.owner[j]
-    place = write_order(int(tape.orders[owner, b.O_BAR]), j, side, kind, book, tape)
+    cell.locked = cell.last
+    side = -1.0 if cell.units > 0.0 else 1.0
+    place = write_order(j, side, kind, abs(cell.units), book, tape)
     row = tape.orders[place]
-    row[b.O_QUANTITY] = abs(held)
-    row[b.O_LEVEL] = level
-    row[b.O_OWNER] = owner
-    book.order[j] = place
-    book.kind[j] = kind
-    book.side[j] = side
-    book.remaining[j] = abs(held)
-    book.count[b.PENDING] += 1
-    allowed = allowance(volume, book.used[j], terms.sizing.lot, terms.costs)
-    quantity = min(abs(held), allowed)
+    row.bar = tape.orders[cell.owner].bar
+    row.level = level
+    row.owner = cell.owner
+
+
+@jit
+def protect(t: int, j: int, quote: Quote, both: bool, book: Book, tape: Tape, terms: Terms) -> None:
+    """Fill a triggered stop at its price, as far as the bar's volume allows (rules 4 and 5)."""
+    cell = book.cells[j]
+    side = cell.side
+    allowed = allowance(quote.volume, cell.used, terms.sizing.lot, terms.costs)
+    quantity = min(cell.remaining, allowed)
     if quantity > 0.0:
-        is_limit = kind == PROFIT
-        price = base
+        # A limit is filled at its price or better: as a maker, and with no slippage.
+        is_limit = cell.kind == PROFIT
+        price = quote.price
         if not is_limit:
-            price = fill_price(Quote(base, volume, allowed), side, quantity, terms.costs)
-        execute(t, j, Deal(side, quantity, base, price, is_limit, both), book, tape, terms)
+            price = fill_price(quote, side, quantity, terms.costs)
+        deal = Deal(side, quantity, quote.price, price, is_limit, both)
+        execute(t, j, deal, book, tape, terms)
     settle(j, quantity, book, tape, terms)
