@@ -1,0 +1,1 @@
+"""What may become an order: rules, the gate that runs them, the kill switch."""

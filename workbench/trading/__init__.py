@@ -1,0 +1,1 @@
+"""The order path: states, journal, books and the manager that ties them."""
