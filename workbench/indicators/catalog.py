@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from workbench.errors import UsageError, nearest
@@ -10,6 +11,16 @@ from workbench.indicators import talib_specs
 from workbench.indicators.face import make
 
 __all__ = ["UnknownIndicator", "function", "names"]
+
+# name -> "module" with a SPEC, or "module:function". A module is not named as its indicator:
+# importing it would put the module in the function's place.
+_OWN = {
+    "ichimoku": "workbench.indicators.ichimoku_cloud",
+    "keltner": "workbench.indicators.keltner_channel",
+    "vwap_rolling": "workbench.indicators.vwap_window",
+    "vwap_session": "workbench.indicators.vwap_anchored:session_vwap",
+    "zscore": "workbench.indicators.rolling_zscore",
+}
 
 
 class UnknownIndicator(UsageError, AttributeError):
@@ -21,10 +32,10 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> {"sma", "atr", "cdldoji"} <= set(names())
+    >>> {"sma", "atr", "cdldoji", "ichimoku"} <= set(names())
     True
     """
-    return sorted(talib_specs.names())
+    return sorted({*talib_specs.names(), *_OWN})
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -43,6 +54,11 @@ def function(name: str) -> Callable[..., Any]:
     """
     if name.startswith("_"):
         raise AttributeError(f"module 'workbench.indicators' has no attribute {name!r}")
+    if name in _OWN:
+        module, _, attribute = _OWN[name].partition(":")
+        found = import_module(module)
+        made: Callable[..., Any] = getattr(found, attribute) if attribute else make(found.SPEC)
+        return made
     if name in talib_specs.names():
         return make(talib_specs.spec(name))
     known = names()

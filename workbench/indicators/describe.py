@@ -7,7 +7,7 @@ from textwrap import fill
 
 from workbench.indicators.spec import Parameter, Spec
 
-__all__ = ["docstring", "signature"]
+__all__ = ["docstring", "example", "signature"]
 
 
 def signature(spec: Spec) -> inspect.Signature:
@@ -44,10 +44,24 @@ def docstring(spec: Spec) -> str:
         ["Returns", "-------", *_returns(spec)],
         ["Raises", "------", "UsageError", "    Of the inputs or parameters; it says which."],
         ["Notes", "-----", *_notes(spec)],
+        ["Examples", "--------", f"``{example(spec)}``"],
     ]
-    if spec.example:
-        sections.append(["Examples", "--------", *spec.example.strip().splitlines()])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def example(spec: Spec) -> str:
+    """Return a call with the defaults, for bars named ``bars``.
+
+    Examples
+    --------
+    >>> from workbench.indicators.talib_specs import spec
+    >>> example(spec("sma")), example(spec("atr"))
+    ('wb.ta.sma(bars["close"], 30)', 'wb.ta.atr(bars, 14)')
+    """
+    data = "bars" if len(spec.inputs) > 1 else f'bars["{spec.inputs[0]}"]'
+    if "periods" in spec.inputs:  # no bars carry them
+        return f'wb.ta.{spec.name}(bars, periods=bars["close"] * 0 + 10)'
+    return f"wb.ta.{spec.name}({', '.join([data, *(str(p.default) for p in spec.parameters)])})"
 
 
 def _data(spec: Spec) -> list[str]:

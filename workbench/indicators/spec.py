@@ -94,8 +94,6 @@ class Spec:
         Source of the formula and what is peculiar, for the docstring.
     positions : bool
         Whether the outputs are row numbers.
-    example : str
-        A doctest for the docstring.
     """
 
     name: str
@@ -107,7 +105,6 @@ class Spec:
     kernel: Kernel
     notes: str = ""
     positions: bool = False
-    example: str = ""
 
     def bind(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[float, ...]:
         """Return the checked parameters in their order, defaults filled in.

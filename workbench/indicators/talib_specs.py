@@ -12,10 +12,17 @@ import numpy as np
 from workbench.errors import UsageError
 from workbench.indicators.spec import Kernel, Parameter, Spec
 
-__all__ = ["names", "spec"]
+__all__ = ["names", "raw", "spec"]
 
 _INSTALL = "pip install 'ta-lib>=0.8' (its wheels carry the C library; else see ta-lib.org/install)"
 _POSITIONS = frozenset({"maxindex", "minindex", "minmaxindex"})
+_PECULIAR = {
+    "fractal": "A swing stands on the bar that confirms it, `rightbars` after the swing itself.",
+    "kc": "The middle is the EMA of the typical price; `keltner` is the version around the close.",
+    "stddev": "The deviation of the population (ddof 0).",
+    "vwap": "Accumulates from the first row on; see `vwap_session` and `vwap_rolling`.",
+    "var": "The variance of the population (ddof 0).",
+}
 _UNSTABLE = "Function has an unstable period"
 _PATH = "Output is path-dependent"
 _INFINITE = "Output can be NaN or infinite"
@@ -51,6 +58,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.lower() for name in _talib()[0].get_functions()))
 
 
+def raw(name: str) -> Kernel:
+    """Return TA-Lib's own function on arrays, ``raw("ema")(array, 20)``, for use in others."""
+    found: Kernel = inspect.unwrap(getattr(_talib()[0], name.upper()))
+    return found
+
+
 def spec(name: str) -> Spec:
     """Return one of TA-Lib's functions as a spec.
 
@@ -65,7 +78,7 @@ def spec(name: str) -> Spec:
     >>> found.inputs, [p.name for p in found.parameters], found.outputs
     (('high', 'low', 'close'), ['timeperiod'], ('atr',))
     """
-    talib, abstract = _talib()
+    abstract = _talib()[1]
     upper = name.upper()
     info = abstract.Function(upper).info
     outputs = tuple(info["output_names"])
@@ -83,14 +96,14 @@ def spec(name: str) -> Spec:
         inputs=tuple(inputs),
         parameters=parameters,
         outputs=(name,) if len(outputs) == 1 else outputs,
-        kernel=_kernel(upper, parameters, inspect.unwrap(getattr(talib, upper)), abstract),
+        kernel=_kernel(upper, parameters, raw(name), abstract),
         notes=_notes(upper, info["group"], info["function_flags"] or []),
         positions=name in _POSITIONS,
     )
 
 
 def _kernel(
-    upper: str, parameters: tuple[Parameter, ...], raw: Kernel, abstract: ModuleType
+    upper: str, parameters: tuple[Parameter, ...], function: Kernel, abstract: ModuleType
 ) -> Kernel:
     @lru_cache(maxsize=64)
     def lookback(values: tuple[float, ...]) -> int:
@@ -99,9 +112,9 @@ def _kernel(
 
     def kernel(*arguments: Any) -> Any:
         try:
-            found = raw(*arguments)
+            found = function(*arguments)
         except Exception as error:
-            raise _refusal(upper, parameters, arguments, raw, error) from error
+            raise _refusal(upper, parameters, arguments, function, error) from error
         several = isinstance(found, tuple)
         results = found if several else (found,)
         if any(r.dtype != np.float64 for r in results):
@@ -125,7 +138,7 @@ def _refusal(
     upper: str,
     parameters: tuple[Parameter, ...],
     arguments: tuple[Any, ...],
-    raw: Kernel,
+    function: Kernel,
     error: Exception,
 ) -> UsageError:
     """Name the parameter that TA-Lib refuses: it says only that one is bad."""
@@ -137,7 +150,7 @@ def _refusal(
             break
         trial = [np.ones(4)] * first + [q.default for q in parameters]
         trial[first + i] = values[i]
-        if _fails(raw, trial):
+        if _fails(function, trial):
             bad.append(p.name)
     given = ", ".join(f"{p.name}={v!r}" for p, v in zip(parameters, values, strict=True))
     what = f"{bad[0]} is out of range" if bad else "the parameters do not go together"
@@ -153,9 +166,9 @@ def _is_bad(parameter: Parameter, value: float) -> bool:
     return parameter.kind is int and not -(2**31) < value < 2**31
 
 
-def _fails(raw: Kernel, arguments: list[Any]) -> bool:
+def _fails(function: Kernel, arguments: list[Any]) -> bool:
     try:
-        raw(*arguments)
+        function(*arguments)
     except Exception:  # noqa: BLE001 - TA-Lib raises the bare class
         return True
     return False
@@ -179,6 +192,8 @@ def _notes(upper: str, group: str, flags: list[str]) -> str:
         parts.append("100 (or 200) is a bullish pattern, -100 (or -200) a bearish one, 0 none.")
     if upper.lower() in _POSITIONS:
         parts.append("The values are row numbers of the input, counted from 0.")
+    if upper.lower() in _PECULIAR:
+        parts.append(_PECULIAR[upper.lower()])
     if _UNSTABLE in flags or _PATH in flags:
         parts.append(
             "A recursion: values depend, ever less, on the first row given, so the same row "

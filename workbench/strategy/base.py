@@ -31,6 +31,11 @@ class BaseStrategy:
     # The methods of which a class must define at least one to be of use.
     _answers: ClassVar[tuple[str, ...]] = ()
 
+    min_symbols: ClassVar[int] = 1
+    """How many symbols the bars must have at least."""
+    max_symbols: ClassVar[int | None] = None
+    """How many they may have at most; None is any number."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if BaseStrategy in cls.__bases__:
@@ -61,8 +66,7 @@ class BaseStrategy:
                 near = nearest(name, cls._specs) or "."
                 listed = ", ".join(cls._specs) or "none"
                 raise UsageError(
-                    f"{cls.__name__} has no parameter {name!r}{nearest(name, cls._specs) or '.'} "
-                    f"It has: {listed}.",
+                    f"{cls.__name__} has no parameter {name!r}{near} It has: {listed}.",
                     strategy=cls.__name__,
                     parameter=name,
                     known=list(cls._specs),
@@ -83,9 +87,10 @@ class BaseStrategy:
 
     @property
     def warmup(self) -> int:
-        """How many bars pass before a target means anything; 0 unless overridden.
+        """How many bars pass before the targets can be relied on; 0 unless overridden.
 
-        From row ``warmup`` on, the targets do not depend on how many rows came before.
+        From row ``warmup`` on, a target is the same however many bars came before the first
+        row, so that a live run on a short history decides as a backtest on a long one.
         """
         return 0
 

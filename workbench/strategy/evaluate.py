@@ -51,6 +51,7 @@ def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
             "(a strategy on events runs in replay and live)",
             strategy=str(strategy),
         )
+    _check_count(strategy, bars)
     found = targets(bars)
     name = strategy.name
     symbols = _symbols(bars)
@@ -72,6 +73,19 @@ def _symbols(bars: pd.DataFrame) -> list[Any] | None:
     if bars.columns.nlevels == 1:
         return None
     return list(bars["close"].columns)
+
+
+def _check_count(strategy: BaseStrategy, bars: pd.DataFrame) -> None:
+    symbols = _symbols(bars)
+    count = 1 if symbols is None else len(symbols)
+    low, high = strategy.min_symbols, strategy.max_symbols
+    if count < low or (high is not None and count > high):
+        wanted = f"at least {low}" if high is None else str(low) if low == high else f"{low}-{high}"
+        raise _refuse(
+            strategy.name,
+            f'needs bars of {wanted} symbols, these have {count}; e.g. wb.bars(["AAPL", "MSFT"])',
+            symbols=symbols,
+        )
 
 
 def _check_index(name: str, found: Any, index: pd.Index) -> None:
