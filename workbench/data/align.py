@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -87,17 +87,15 @@ def align(
     taken = higher.take(np.maximum(row, 0)) if len(higher) else higher.reindex(ours)
     aligned = taken.set_axis(onto.index if isinstance(onto, pd.DataFrame) else onto, axis=0)
     if len(higher) and (row < 0).any():
-        aligned = aligned.where(_mask(row >= 0, aligned))
+        aligned = _hidden(aligned, row < 0)
     aligned.attrs = {}
-    return cast(Values, aligned)
+    return aligned
 
 
-def _mask(seen: np.ndarray, like: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
-    column = pd.Series(seen, index=like.index)
-    if isinstance(like, pd.Series):
-        return column
-    wide = np.repeat(seen[:, None], like.shape[1], axis=1)
-    return pd.DataFrame(wide, index=like.index, columns=like.columns)
+def _hidden(values: Values, unknown: np.ndarray) -> Values:
+    if isinstance(values, pd.DataFrame):
+        return values.where(np.broadcast_to(~unknown[:, None], values.shape))
+    return values.where(~unknown)
 
 
 def _index(of: pd.Series | pd.DataFrame | pd.DatetimeIndex, name: str) -> pd.DatetimeIndex:

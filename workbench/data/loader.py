@@ -83,7 +83,7 @@ def bars(
     _check_known(wanted, chosen)
     store = Catalog(settings.folder("bars"))
     loaded = {name: _load(name, frame, window, chosen, adjust, store) for name in wanted}
-    return _finish(loaded, frame, chosen.name, adjust, is_one)
+    return _finish(loaded, frame, chosen.name, is_one)
 
 
 def _load(
@@ -113,9 +113,10 @@ def _load(
 
 
 def _finish(
-    loaded: dict[str, pd.DataFrame], timeframe: Timeframe, source: str, how: str, is_one: bool
+    loaded: dict[str, pd.DataFrame], timeframe: Timeframe, source: str, is_one: bool
 ) -> pd.DataFrame:
     calendars = dict.fromkeys(frame.attrs.get("calendar", "XNYS") for frame in loaded.values())
+    adjustments = {frame.attrs.get("adjustment", "unknown") for frame in loaded.values()}
     dropped = [record for frame in loaded.values() for record in frame.attrs.get("dropped", ())]
     if is_one:
         ((symbol, bars),) = loaded.items()
@@ -132,7 +133,7 @@ def _finish(
     bars.attrs = {
         "timeframe": str(timeframe),
         "source": source,
-        "adjustment": how,
+        "adjustment": next(iter(adjustments)) if len(adjustments) == 1 else "mixed",
         "calendar": "24/7" if len(calendars) > 1 and "24/7" in calendars else next(iter(calendars)),
         "fingerprint": fingerprint(bars),
     }

@@ -1,0 +1,62 @@
+"""Which bars a calendar has between two times."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import ALWAYS, session_labels, sessions
+
+__all__ = ["expected_times"]
+
+
+def expected_times(
+    times: pd.DatetimeIndex, timeframe: str | Timeframe, calendar: str
+) -> pd.DatetimeIndex | None:
+    """Return the bars that should be there from the first of `times` to the last.
+
+    Intraday bars of an exchange are counted from the session's open, or by the clock
+    where most of `times` lie on the clock's grid but not on the session's.
+
+    Returns
+    -------
+    DatetimeIndex or None
+        None for weeks, months and several days, whose labels depend on where one begins.
+
+    Examples
+    --------
+    >>> times = pd.DatetimeIndex(["2024-07-03", "2024-07-08"], tz="UTC")
+    >>> expected_times(times, "1d", "XNYS").strftime("%d").tolist()
+    ['03', '05', '08']
+    """
+    frame = Timeframe.parse(timeframe)
+    if not len(times):
+        return times
+    if not frame.is_intraday:
+        if frame.unit != "d" or frame.count > 1:
+            return None
+        return sessions(calendar, times[0], times[-1])
+    size = int(frame.delta.total_seconds()) * 1_000_000_000
+    first, last = times.as_unit("ns").asi8[[0, -1]]
+    if calendar == ALWAYS:
+        return _index(np.arange(first // size * size, last + 1, size))
+    _, table = session_labels(times, calendar)
+    inside = (table.closes > first) & (table.opens <= last)
+    opens, closes = table.opens[inside], table.closes[inside]
+    grids = [
+        np.concatenate([np.arange(low, high, size) for low, high in starts])
+        if len(starts)
+        else np.empty(0, dtype=np.int64)
+        for starts in (
+            list(zip(opens, closes, strict=True)),
+            list(zip(opens // size * size, closes, strict=True)),
+        )
+    ]
+    hits = [np.isin(times.as_unit("ns").asi8, grid).sum() for grid in grids]
+    grid = grids[int(hits[1] > hits[0])]
+    return _index(grid[(grid >= first) & (grid <= last)])
+
+
+def _index(nanoseconds: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(nanoseconds.astype("datetime64[ns]")).tz_localize("UTC")
