@@ -97,11 +97,10 @@ class ChartData:
             return 0
         return 2 if typical >= 1 else min(8, 3 - int(np.floor(np.log10(max(typical, 1e-8)))))
 
-    @property
-    def last_close(self) -> tuple[float, bool]:
-        """The last price there is, and whether it rose; NaN when there is none."""
-        close = self.columns["close"]
-        seen = close[np.isfinite(close)]
+    def last(self, name: str) -> tuple[float, bool]:
+        """Return a column's last value and whether it rose; NaN when there is none."""
+        values = self.columns[name]
+        seen = values[np.isfinite(values)]
         if not len(seen):
             return float("nan"), True
         return float(seen[-1]), bool(len(seen) < 2 or seen[-1] >= seen[-2])

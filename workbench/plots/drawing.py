@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from bokeh.core.properties import value
 from bokeh.models import (
     CDSView,
@@ -17,6 +18,8 @@ from bokeh.models import (
     GroupFilter,
     LinearAxis,
     LinearColorMapper,
+    LogScale,
+    LogTicker,
     NumeralTickFormatter,
     PanTool,
     Range1d,
@@ -25,13 +28,37 @@ from bokeh.models import (
 from bokeh.models.annotations import Label, Span
 from bokeh.plotting import figure as Figure
 
+from workbench.plots.chartdata import ChartData
 from workbench.plots.panes import Line, Pane
 from workbench.plots.scripts import script
+from workbench.plots.tags import Tag, follow_value, keep_value
 from workbench.plots.theme import FONT, Painter
 
-__all__ = ["Drawing", "role_of"]
+__all__ = ["Drawing", "role_of", "written"]
 
 _FORMATS = {"%": "0.[0]%", "m": "0.[0]a", "": "0,0.[00]"}
+
+
+def written(value: float, unit: str, *, digits: int = 2, currency: str = "$") -> str:
+    """Return a number as a scale writes it.
+
+    Examples
+    --------
+    >>> written(1_234_567, "$"), written(-0.0815, "%"), written(146.2, "price2")
+    ('$1.23m', '-8.2%', '146.20')
+    """
+    if not np.isfinite(value):
+        return ""
+    if unit == "%":
+        return f"{value:.1%}"
+    if unit.startswith("price"):
+        return f"{value:,.{digits}f}"
+    sign = currency if unit == "$" else ""
+    for size, letter in ((1e9, "b"), (1e6, "m"), (1e4, "k")):
+        if abs(value) >= size:
+            scaled = value / (1e3 if letter == "k" else size)
+            return f"{sign}{scaled:,.{1 if letter == 'k' else 2}f}{letter}"
+    return f"{sign}{value:,.{0 if unit == '$' else 2}f}"
 
 
 def role_of(label: str, line: Line, number: int) -> str:
@@ -72,11 +99,13 @@ class Drawing:
         self.cross = Span(dimension="height", line_dash="dashed", line_width=1, syncable=False)
         painter.paint(self.cross, line_color="crosshair")
         self.last = Span(dimension="width", line_dash="dotted", line_width=1)
+        self._tags: list[tuple[str, str, Any, Tag]] = []
 
     def figure(self, height: int, unit: str) -> Any:
         """Return an empty pane with its scale on the right."""
         drawn: Any = Figure(
             height=height,
+            name=unit,
             x_range=self.x_range,
             y_range=DataRange1d(range_padding=0.12, syncable=False),
             x_axis_type=None,
@@ -104,6 +133,7 @@ class Drawing:
             zoom.modifiers = {"ctrl": True}
         pan = PanTool(dimensions="width")
         drawn.add_tools(pan, zoom, CrosshairTool(overlay=(level, self.cross)))
+        follow_value(drawn, self.painter, level)
         drawn.toolbar.active_scroll, drawn.toolbar.active_drag = zoom, pan
         return drawn
 
@@ -113,9 +143,15 @@ class Drawing:
             return "0,0." + "0" * digits if digits else "0,0"
         return f"{self._currency}0,0.[0]a" if unit == "$" else _FORMATS[unit]
 
-    def price(self, height: int, digits: int, overlays: dict[str, Line]) -> Any:
+    def price(
+        self, height: int, digits: int, overlays: dict[str, Line], *, log: bool = False
+    ) -> Any:
         """Return the candles with lines and fills upon them."""
         drawn: Any = self.figure(height, f"price{digits}")
+        if log:
+            drawn.y_scale = LogScale()
+            drawn.right[0].ticker = LogTicker(desired_num_ticks=max(3, height // 60))
+            self._name(drawn, "log scale")
         colours = {"field": "rising", "transform": self.mapper}
         self.lines(drawn, overlays, 0)
         drawn.segment("x", "high", "x", "low", source=self.source, line_color=colours)
@@ -126,6 +162,7 @@ class Drawing:
         self._triangles(drawn, "buy", "top")
         self._triangles(drawn, "sell", "bottom")
         drawn.add_layout(self.last)
+        self._tags.append(("close", "", drawn, keep_value(drawn, self.painter)))
         return drawn
 
     def _triangles(self, drawn: Any, side: str, base: str) -> None:
@@ -176,7 +213,23 @@ class Drawing:
             span = Span(dimension="width", location=level, line_dash="dotted", line_width=1)
             drawn.add_layout(self.painter.paint(span, line_color="muted"))
         self._name(drawn, pane.name)
+        css = role.replace("series", "s")
+        self._tags.append((f"line{offset}", css, drawn, keep_value(drawn, self.painter)))
         return drawn
+
+    def mark_last(self, data: ChartData, currency: str) -> None:
+        """Draw the line of the last price and write the last values on the scales."""
+        close, rising = data.last("close")
+        self.last.location = close if np.isfinite(close) else None
+        self.painter.paint(self.last, line_color="up" if rising else "down")
+        for name, css, drawn, tag in self._tags:
+            value, rising = data.last(name)
+            unit = drawn.name or ""
+            text = written(value, unit, digits=data.digits, currency=currency)
+            tag.label.text = (
+                f'<span class="tag {css or ("up" if rising else "down")}">{text}</span>'
+            )
+            tag.at.update(x=self.x_range.end, y=value)
 
     def lines(self, drawn: Any, lines: dict[str, Line], offset: int, *, skip: bool = False) -> None:
         """Draw lines from column ``line<offset>`` on; ``X upper`` and ``X lower`` are shaded."""

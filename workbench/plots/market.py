@@ -27,6 +27,7 @@ from workbench.plots.drawing import Drawing, role_of
 from workbench.plots.panes import Line, Pane, as_lines
 from workbench.plots.reduce import aggregate
 from workbench.plots.scripts import script
+from workbench.plots.tags import follow_date
 from workbench.plots.theme import Painter, Theme
 
 __all__ = ["ChartOptions", "MarketChart", "aggregate"]
@@ -52,6 +53,8 @@ class ChartOptions:
         The sign before money.
     wheel : {"free", "ctrl"}
         Whether the wheel zooms by itself or only with Ctrl, which leaves it to scroll a page.
+    log : bool
+        Whether the price has a logarithmic scale, on which equal growth is an equal slope.
     server : bool, optional
         Whether a live session answers; found out by itself when left out.
     """
@@ -62,6 +65,7 @@ class ChartOptions:
     volume: bool = True
     currency: str = "$"
     wheel: str = "free"
+    log: bool = False
     server: bool | None = None
 
 
@@ -230,7 +234,7 @@ class MarketChart:
         self._full.data = dict(whole)
         self.readout.tags = [self._spec()]
         if hasattr(self, "_drawing"):
-            self._mark_last()
+            self._drawing.mark_last(self._data, self.options.currency)
 
     def _spec(self) -> dict[str, Any]:
         lines = []
@@ -257,7 +261,9 @@ class MarketChart:
             currency=options.currency,
             wheel=options.wheel,
         )
-        self.figures: list[Any] = [drawing.price(options.height, self._data.digits, self._overlays)]
+        digits = self._data.digits
+        price = drawing.price(options.height, digits, self._overlays, log=options.log)
+        self.figures: list[Any] = [price]
         if options.volume:
             self.figures.append(drawing.volume())
         offset = len(self._overlays)
@@ -265,7 +271,8 @@ class MarketChart:
             self.figures.append(drawing.pane(pane, lines, offset))
             offset += len(lines)
         drawing.date_axis(self.figures)
-        self._mark_last()
+        follow_date(self.figures[-1], self._painter, drawing.cross, self.source, self.readout)
+        drawing.mark_last(self._data, options.currency)
         self._wire()
         self.layout: Column = column(
             self.readout, *self.figures, sizing_mode="stretch_width", spacing=0
@@ -276,12 +283,7 @@ class MarketChart:
         look = self._painter.theme
         self.layout.styles = {"background": look.surface}
         for drawn in self.figures[1:]:
-            drawn.styles = {"border-top": f"1px solid {look.divider}"}
-
-    def _mark_last(self) -> None:
-        price, rising = self._data.last_close
-        self._drawing.last.location = price if np.isfinite(price) else None
-        self._painter.paint(self._drawing.last, line_color="up" if rising else "down")
+            drawn.styles = {**drawn.styles, "border-top": f"1px solid {look.divider}"}
 
     def _wire(self) -> None:
         tell = CustomJS(
@@ -295,6 +297,8 @@ class MarketChart:
         )
         self._drawing.cross.js_on_change("location", tell)
         self.source.js_on_change("data", tell)
+        # the first layout sets the width: the moment to say what the last bar is
+        self.figures[0].js_on_change("inner_width", tell)
         merge = CustomJS(
             code=script("view"),
             args={

@@ -82,7 +82,23 @@ class Theme:
             f":host{{color:{self.text};font-family:{FONT};font-variant-numeric:tabular-nums}}"
             f".up{{color:{self.up_text}}}.down{{color:{self.down_text}}}"
             f".muted{{color:{self.muted}}}.primary{{color:{self.primary}}}"
-            f".buy{{color:{self.buy}}}.sell{{color:{self.sell}}}{lines}"
+            f".buy{{color:{self.buy}}}.sell{{color:{self.sell}}}{lines}{self._tags}"
+        )
+
+    @property
+    def _tags(self) -> str:
+        grounds = {
+            "up": self.up_text,
+            "down": self.down_text,
+            "primary": self.primary,
+            "muted": self.muted,
+            "pointer": self.text,
+            **{f"s{i}": c for i, c in enumerate(self.series)},
+        }
+        shape = f".tag{{font:11px {FONT};padding:2px 5px;border-radius:3px;white-space:nowrap}}"
+        return shape + "".join(
+            f".tag.{name}{{background:{ground};color:{self.surface}}}"
+            for name, ground in grounds.items()
         )
 
 
@@ -180,6 +196,14 @@ def style(figure: Any, theme: str | Theme = "light") -> Any:
     figure.background_fill_color = look.surface
     figure.border_fill_color = look.surface
     figure.outline_line_color = None
+    # the canvas lets the page shine through at half pixels, and tooltips follow these variables
+    figure.styles = {**dict(figure.styles), "background-color": look.surface}
+    figure.css_variables = {
+        "--background-color": look.surface,
+        "--color": look.text,
+        "--divider-color": look.divider,
+        "--icon-color": look.surface,
+    }
     figure.axis.axis_line_color = None
     figure.axis.major_tick_line_color = None
     figure.axis.minor_tick_line_color = None
