@@ -13,8 +13,9 @@ from workbench.core.fill import Fill
 from workbench.core.order import Order, Protection
 from workbench.core.position import Position
 from workbench.store import tables
+from workbench.store.codec import dump, encode
 from workbench.trading.ledger import Ledger
-from workbench.trading.records import Kind, Record, Verdicted, dump, encode
+from workbench.trading.records import Kind, Record, Verdicted
 
 __all__ = ["PROJECTIONS", "folded", "project", "projections"]
 

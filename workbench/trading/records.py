@@ -7,22 +7,16 @@ it happens and when it is read again, which is why the two cannot differ.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import Enum, StrEnum
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from workbench.core.fill import Fill
-from workbench.core.order import Intent, Order, OrderState, OrderType, Protection, TimeInForce
-from workbench.core.signal import Side
+from workbench.core.order import Intent, Order
+from workbench.store.codec import decode, dump, encode
 from workbench.trading.states import OrderEvent, Step
 
-__all__ = ["Kind", "Record", "Verdicted", "decode", "dump", "encode"]
-
-T = TypeVar("T")
+__all__ = ["Kind", "Record", "Verdicted"]
 
 
 class Kind(StrEnum):
@@ -85,78 +79,13 @@ class Record:
         """
         plain = json.loads(body)
         word = _VALUES.get(Kind(kind))
-        return cls(Kind(kind), plain if word is None else decode(word, plain), order_id)
+        return cls(Kind(kind), plain if word is None else decode(word, plain, _READERS), order_id)
 
 
-def dump(body: Mapping[str, Any]) -> str:
-    """Write JSON in its one canonical form, so that the same body has the same hash."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def encode(value: Any) -> Any:
-    """Turn a word of the domain into plain JSON values; None fields are left out.
-
-    Examples
-    --------
-    >>> encode(Protection(loss=Decimal("0.05")))
-    {'loss': '0.05'}
-    """
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, Enum):
-        return value.value
-    if type(value) in _NAMES:
-        plain = {}
-        for name in _NAMES[type(value)]:
-            inner = getattr(value, name)
-            if inner is not None:
-                plain[name] = encode(inner)
-        return plain
-    return value
-
-
-def decode(kind: type[T], body: Mapping[str, Any]) -> T:
-    """Read what :func:`encode` wrote.
-
-    Examples
-    --------
-    >>> decode(Protection, {"loss": "0.05"})
-    Protection(loss=Decimal('0.05'), profit=None, trail=None)
-    """
-    return kind(**{name: _READERS.get(name, _same)(value) for name, value in body.items()})
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-_NAMES: dict[type, tuple[str, ...]] = {
-    word: tuple(field.name for field in fields(word))
-    for word in (Fill, Intent, Order, OrderEvent, Protection, Verdicted)
-}
 _VALUES: dict[Kind, type] = {
     Kind.INTENT: Verdicted,
     Kind.ORDER: Order,
     Kind.EVENT: OrderEvent,
     Kind.FILL: OrderEvent,
 }
-_MONEY = (
-    "quantity", "target", "limit_price", "stop_price", "filled", "average_price",
-    "reference_price", "price", "fee", "slippage", "loss", "profit", "trail",
-)  # fmt: skip
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "side": Side,
-    "type": OrderType,
-    "tif": TimeInForce,
-    "state": OrderState,
-    "step": Step,
-    "decided_at": datetime.fromisoformat,
-    "time": datetime.fromisoformat,
-    "protection": partial(decode, Protection),
-    "intent": partial(decode, Intent),
-    "fill": partial(decode, Fill),
-    "verdicts": tuple,
-    **dict.fromkeys(_MONEY, Decimal),
-}
+_READERS: dict[str, Callable[[Any], Any]] = {"step": Step, "verdicts": tuple}

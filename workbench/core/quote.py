@@ -1,0 +1,38 @@
+"""Best bid and ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["Quote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best bid and ask of one symbol.
+
+    Parameters
+    ----------
+    symbol : str
+    time : datetime
+        Aware, UTC.
+    bid, ask : float
+        Market data stays float.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> Quote("AAPL", datetime(2024, 1, 2, tzinfo=UTC), 99.5, 100.5).mid
+    100.0
+    """
+
+    symbol: str
+    time: datetime
+    bid: float
+    ask: float
+
+    @property
+    def mid(self) -> float:
+        """The middle of bid and ask."""
+        return (self.bid + self.ask) / 2.0

@@ -1,0 +1,1 @@
+"""A simulated venue with an account of its own."""

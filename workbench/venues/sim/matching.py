@@ -1,0 +1,296 @@
+"""How the simulated venue fills orders: the fill table over order objects.
+
+The scalar rules are those of :mod:`workbench.kernels.rules`, called in the order of the
+kernel, so that a replay fills as a backtest does, to the bit. What the kernel has no
+word for (limit and stop orders that were sent, several orders of one symbol, quotes)
+follows the same rules here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from workbench.core.bar import Bar
+from workbench.core.money import decimal
+from workbench.core.order import Order, OrderState, OrderType, TimeInForce
+from workbench.core.signal import Side
+from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL, Quote, Want
+from workbench.kernels.rules import (
+    affordable,
+    allowance,
+    fill_price,
+    is_tradable,
+    sized,
+    stop_hit,
+)
+from workbench.venues.sim.state import Deal, Slot, VenueState
+
+__all__ = ["Range", "expire_day", "fill_pending", "watch_stops", "work_resting"]
+
+BOTH_INSIDE = "both stops lay inside the bar"
+_NAMES = {LOSS: "loss", PROFIT: "profit", TRAIL: "trail"}
+_TYPES = {LOSS: OrderType.STOP, PROFIT: OrderType.LIMIT, TRAIL: OrderType.TRAILING_STOP}
+
+
+class Range(NamedTuple):
+    """The prices something can be filled at: of a bar, or of one side of a quote."""
+
+    open: float
+    high: float
+    low: float
+    volume: float
+    time: datetime
+
+    @classmethod
+    def of(cls, bar: Bar) -> Range:
+        """Return that of a bar."""
+        return cls(bar.open, bar.high, bar.low, bar.volume, bar.time)
+
+
+def fill_pending(
+    state: VenueState, prices: Mapping[str, float], volumes: Mapping[str, float], time: datetime
+) -> None:
+    """Fill what waits for a bar: size all of it, then sells, then buys, in column order."""
+    book = state.book
+    pending = [slot for slot in state.open.values() if not slot.rests]
+    if not pending:
+        return
+    book.mark(prices)
+    places = {symbol: place for place, symbol in enumerate(book.cells)}
+    pending.sort(key=lambda slot: places[slot.order.symbol])
+    equity = book.equity()
+    due: list[tuple[Slot, float]] = []
+    for cell in book.cells.values():
+        cell.due = 0.0
+    for slot in pending:
+        symbol = slot.order.symbol
+        price, volume = prices.get(symbol, math.nan), volumes.get(symbol, math.nan)
+        if not is_tradable(price, volume, state.terms.costs):
+            continue
+        allowed = _allowed(state, symbol, volume)
+        quantity = _sized(state, slot, Quote(price, volume, allowed), equity)
+        if quantity > 0.0:
+            book.cell(symbol).due += slot.side * quantity
+            due.append((slot, quantity))
+    for side in (-1.0, 1.0):
+        for slot, quantity in due:
+            if slot.side == side:
+                symbol = slot.order.symbol
+                quote = Quote(prices[symbol], volumes.get(symbol, math.nan), 0.0)
+                _fill_due(state, slot, quantity, quote, time)
+
+
+def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
+    """Fill limit and stop orders whose price lies within reach, oldest first."""
+    for slot in [slot for slot in state.open.values() if slot.rests]:
+        reach = ranges.get(slot.order.symbol)
+        if reach is None or not is_tradable(reach.open, reach.volume, state.terms.costs):
+            continue
+        touched = _touch(slot, reach)
+        if touched is None:
+            continue
+        base, is_limit = touched
+        symbol = slot.order.symbol
+        allowed = _allowed(state, symbol, reach.volume)
+        quote = Quote(base, reach.volume, allowed)
+        quantity = _sized(state, slot, quote, state.book.equity())
+        if quantity > 0.0:
+            if is_limit:
+                is_maker = base != reach.open
+                _trade(state, slot, _clipped(state, slot, quantity, quote),
+                       Deal(0.0, base, base, is_maker, reach.time))  # fmt: skip
+            else:
+                _fill_due(state, slot, quantity, quote, reach.time)
+
+
+def watch_stops(state: VenueState, ranges: Mapping[str, Range]) -> None:
+    """Look for protective stops within reach, and fill them (rule 4), in column order."""
+    legs = {slot.order.symbol for slot in state.open.values() if slot.kind != MARKET}
+    for symbol, cell in state.book.cells.items():
+        reach = ranges.get(symbol)
+        if cell.units == 0.0 or symbol not in state.stops or symbol in legs or reach is None:
+            continue
+        if not is_tradable(reach.open, reach.volume, state.terms.costs):
+            continue
+        code, owner = state.stops[symbol]
+        prices = (reach.open, reach.high, reach.low)
+        best_first = state.terms.best_first
+        kind, base, level, both = stop_hit(
+            cell.units, prices, cell.average, cell.best, code, best_first
+        )
+        if kind != MARKET:
+            slot = _leg(state, owner, (kind, level, both))
+            _protect(state, slot, Quote(base, reach.volume, 0.0), reach.time)
+        elif cell.units > 0.0:
+            cell.best = max(cell.best, reach.high)
+        else:
+            cell.best = min(cell.best, reach.low)
+
+
+def expire_day(state: VenueState, now: datetime) -> None:
+    """End day orders that had their day."""
+    for slot in list(state.open.values()):
+        if slot.order.tif is not TimeInForce.DAY:
+            continue
+        if slot.day is not None and now.date() > slot.day.date():
+            state.finish(slot, OrderState.EXPIRED, "its day is over")
+        elif slot.day is None:
+            slot.day = now
+
+
+def _allowed(state: VenueState, symbol: str, volume: float) -> float:
+    if math.isinf(volume):
+        return math.inf
+    terms = state.terms
+    return allowance(volume, state.book.cell(symbol).used, terms.sizing.lot, terms.costs)
+
+
+def _sized(state: VenueState, slot: Slot, quote: Quote, equity: float) -> float:
+    """Fix an order's quantity at its first attempt; return what of it is due."""
+    if math.isnan(slot.remaining):
+        target = float(slot.order.target) if slot.order.target is not None else 0.0
+        want = Want(target, slot.side, state.book.cell(slot.order.symbol).units)
+        quantity = sized(want, quote, equity, state.book.traded, state.terms)
+        state.size(slot, quantity)
+        if quantity == 0.0:
+            state.finish(slot, OrderState.CANCELED, "nothing to trade at this price")
+            return 0.0
+    if quote.allowed == 0.0 and slot.kind == MARKET and _expires(state, slot):
+        state.finish(slot, OrderState.EXPIRED, "the bar's volume left nothing")
+        return 0.0
+    return min(slot.remaining, quote.allowed)
+
+
+def _fill_due(state: VenueState, slot: Slot, quantity: float, quote: Quote, time: datetime) -> None:
+    quantity = _clipped(state, slot, quantity, quote)
+    state.book.cell(slot.order.symbol).due = 0.0
+    price = 0.0
+    if quantity > 0.0:
+        price = fill_price(quote, slot.side, quantity, state.terms.costs)
+    _trade(state, slot, quantity, Deal(0.0, quote.price, price, False, time))
+
+
+def _clipped(state: VenueState, slot: Slot, quantity: float, quote: Quote) -> float:
+    """Return as much as can be afforded (rule 6), and lower the order to it."""
+    is_trimmed = slot.order.target is not None or state.terms.sizing.trims > 0.0
+    if slot.kind != MARKET or not is_trimmed:
+        return quantity
+    symbol = slot.order.symbol
+    book = state.book
+    target = float(slot.order.target) if slot.order.target is not None else 0.0
+    want = Want(target, slot.side, book.cell(symbol).units)
+    others = book.gross_beside(symbol)
+    most = affordable(want, quantity, quote, book.equity(), others, book.traded, state.terms)
+    if most < quantity:
+        state.trim(slot, most)
+        return float(most)
+    return quantity
+
+
+def _trade(state: VenueState, slot: Slot, quantity: float, deal: Deal) -> None:
+    if quantity > 0.0:
+        state.execute(slot, deal._replace(quantity=quantity))
+    _settle(state, slot, quantity)
+
+
+def _settle(state: VenueState, slot: Slot, quantity: float) -> None:
+    """Tell where an order is after an attempt, and end it if it is done."""
+    slot.remaining -= quantity
+    if slot.remaining <= 0.0:
+        if slot.filled == 0.0:
+            state.finish(slot, OrderState.REJECTED, "it cannot be afforded")
+        elif slot.filled < slot.quantity * (1.0 - 1e-9):
+            state.finish(slot, OrderState.CANCELED, "the rest cannot be afforded")
+        else:
+            state.finish(slot, OrderState.FILLED)
+    elif slot.kind == MARKET and _expires(state, slot):
+        state.finish(slot, OrderState.EXPIRED, "the bar's volume left a rest")
+
+
+def _expires(state: VenueState, slot: Slot) -> bool:
+    return state.terms.costs.expires > 0.0 or slot.order.tif is TimeInForce.IOC
+
+
+def _leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
+    """Put a triggered stop in the place of what waited for a bar."""
+    kind, level, both = hit
+    symbol = owner.symbol
+    for slot in list(state.open.values()):
+        if slot.order.symbol == symbol and slot.order.type is OrderType.MARKET:
+            state.finish(slot, OrderState.CANCELED, "a stop closed the position")
+    units = state.book.cell(symbol).units
+    price = decimal(level, "level")
+    is_limit = kind == PROFIT
+    order = Order(
+        order_id=f"{owner.order_id}-{_NAMES[kind]}",
+        run_id=owner.run_id,
+        strategy=owner.strategy,
+        symbol=symbol,
+        side=Side.SELL if units > 0.0 else Side.BUY,
+        type=_TYPES[kind],
+        decided_at=owner.decided_at,
+        quantity=decimal(abs(units), "quantity"),
+        limit_price=price if is_limit else None,
+        stop_price=None if is_limit else price,
+        reduce_only=True,
+        parent_id=owner.order_id,
+        reason=BOTH_INSIDE if both else "",
+    )
+    slot = state.accept(order, kind)
+    state.outbox.append(slot.order)
+    return slot
+
+
+def _protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> None:
+    allowed = _allowed(state, slot.order.symbol, quote.volume)
+    quantity = min(slot.remaining, allowed)
+    price = quote.price
+    is_limit = slot.kind == PROFIT
+    if quantity > 0.0 and not is_limit:
+        # a limit is filled at its price or better: as a maker, and with no slippage
+        price = fill_price(quote, slot.side, quantity, state.terms.costs)
+    _trade(state, slot, quantity, Deal(0.0, quote.price, price, is_limit, time))
+
+
+def _touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:
+    """Return the price an order that rests is filled at, and whether as a limit; or None."""
+    order = slot.order
+    if order.type is OrderType.LIMIT or slot.is_triggered:
+        return _limit_touch(slot, reach)
+    stop = _stop_level(slot, reach)
+    if stop is None:
+        return None
+    base = max(reach.open, stop) if slot.side > 0 else min(reach.open, stop)
+    if order.type is not OrderType.STOP_LIMIT or order.limit_price is None:
+        return base, False
+    slot.is_triggered = True
+    if (float(order.limit_price) - base) * slot.side >= 0.0:
+        return base, True
+    return None
+
+
+def _limit_touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:
+    if slot.order.limit_price is None:
+        return None
+    limit = float(slot.order.limit_price)
+    if slot.side > 0:
+        return (min(reach.open, limit), True) if reach.low <= limit else None
+    return (max(reach.open, limit), True) if reach.high >= limit else None
+
+
+def _stop_level(slot: Slot, reach: Range) -> float | None:
+    order = slot.order
+    if order.type is OrderType.TRAILING_STOP:
+        trail = float(order.protection.trail or 0) if order.protection else 0.0
+        best = reach.open if math.isnan(slot.best) else slot.best
+        stop = best * (1.0 + slot.side * trail)
+        slot.best = min(best, reach.low) if slot.side > 0 else max(best, reach.high)
+    elif order.stop_price is not None:
+        stop = float(order.stop_price)
+    else:
+        return None
+    is_hit = reach.high >= stop if slot.side > 0 else reach.low <= stop
+    return stop if is_hit else None

@@ -1,0 +1,73 @@
+"""What keeps a simulated venue's account through a restart, as a real venue's would be.
+
+One line of JSON per order state and execution, on the disk before anyone is told. A
+last line that was cut short by a crash was never told, and is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from workbench.core.fill import Fill
+from workbench.core.order import Order
+from workbench.errors import DataError
+from workbench.store.codec import decode, dump, encode
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """A file of what happened at a simulated venue.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is missing.
+
+    Raises
+    ------
+    DataError
+        A line other than the last cannot be read; the error names it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.orders: dict[str, Order] = {}
+        self.fills: list[Fill] = []
+        kept = self._load() if path.exists() else 0
+        self._file: BinaryIO = path.open("ab")
+        self._file.truncate(kept)
+
+    def write(self, kind: str, value: Order | Fill) -> None:
+        """Put down an order's state (``"order"``) or an execution (``"fill"``)."""
+        self._file.write(f"{dump({'kind': kind, 'value': encode(value)})}\n".encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _load(self) -> int:
+        whole = self.path.read_bytes()
+        kept = whole.rfind(b"\n") + 1
+        for number, line in enumerate(whole[:kept].splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                if entry["kind"] == "fill":
+                    self.fills.append(decode(Fill, entry["value"]))
+                else:
+                    order = decode(Order, entry["value"])
+                    self.orders[order.order_id] = order
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f"{self.path}:{number} is not a line of a simulated venue: {error!r}; move the "
+                    "file away to begin a new account",
+                    path=str(self.path),
+                    line=number,
+                ) from None
+        return kept
