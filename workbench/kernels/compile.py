@@ -27,8 +27,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def jit(function: F) -> F:
     """Compile a flat function at its first call, and keep the result between processes.
 
-    No fast-math: it would break NaN, and with it the parity of kernel, simulated venue
-    and reference. The plain function stays reachable as ``function.py_func``.
+    Division by zero gives what IEEE 754 says, as in numpy. No fast-math: it would break
+    NaN, and with it the parity of kernel, simulated venue and reference. The plain
+    function stays reachable as ``function.py_func``.
 
     Parameters
     ----------
@@ -43,16 +44,17 @@ def jit(function: F) -> F:
     >>> double(1.5), double.py_func(1.5)
     (3.0, 3.0)
     """
-    is_kernel = function.__module__.startswith("workbench.kernels.")
+    # What has no file of its own (a doctest, a notebook's cell) has no place in the folder.
+    is_kernel = Path(function.__code__.co_filename).parent == Path(__file__).parent
     folder = cache_folder() if is_kernel else None
     if folder is None:
-        return cast(F, numba.njit(function))
+        return cast(F, numba.njit(error_model="numpy")(function))
     # The setting is global to the process: it is ours only while the function is wrapped.
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder)
     try:
-        return cast(F, numba.njit(cache=True)(function))
+        return cast(F, numba.njit(cache=True, error_model="numpy")(function))
     finally:
         settings.CACHE_DIR = before
 

@@ -1,0 +1,301 @@
+"""The vectorised runner: bars and a strategy in, a result out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.backtest import stats
+from workbench.backtest.result import Result
+from workbench.backtest.sizing import Sizing
+from workbench.backtest.stops import Stops
+from workbench.backtest.tape import TapeRun
+from workbench.costs.checks import number
+from workbench.costs.costs import Costs
+from workbench.costs.encode import encode
+from workbench.data import schema
+from workbench.data.calendar import periods_per_year
+from workbench.errors import DataError, UsageError, nearest
+from workbench.kernels.codes import Floats, Market, Terms
+from workbench.kernels.simulate import Simulated, simulate
+from workbench.strategy.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from workbench.strategy.base import Strategy
+
+__all__ = ["Simulation", "backtest", "prepare", "terms_of"]
+
+_FILLS = ("next_open", "close")
+
+
+def backtest(  # noqa: PLR0913 - the public face: seven choices with a default each
+    strategy: Strategy,
+    bars: pd.DataFrame,
+    *,
+    cash: float = 100_000,
+    costs: Costs | None = None,
+    sizing: Sizing | None = None,
+    stops: Stops | None = None,
+    fill: str = "next_open",
+    calendar: str | None = None,
+    record: bool = True,
+) -> Result:
+    """Run a strategy over bars.
+
+    What is decided at the close of a bar is filled at the open of the next one; the whole
+    table of rules is docs/fills.md.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        An object, such as ``wb.strategies.SmaCross(fast=10)``.
+    bars : DataFrame
+        One or several symbols, see ``wb.bars``; NaN is a missing bar, which fills nothing.
+    cash : float
+        To begin with.
+    costs : wb.Costs, optional
+        Fees, slippage, participation; none by default.
+    sizing : wb.Sizing, optional
+        Lot, cash buffer, rebalancing, leverage.
+    stops : wb.Stops, optional
+        Loss, profit and trailing stops; none by default.
+    fill : {"next_open", "close"}
+        ``"close"`` fills at the close that was decided on, and the findings say so.
+    calendar : str, optional
+        ``"XNYS"``, ``"24/7"``…, for the periods per year; that of the bars by default.
+    record : bool
+        Whether the run counts as a trial in the workspace's ledger.
+
+    Returns
+    -------
+    Result
+        Statistics, equity, orders, fills, round trips, plots.
+
+    Raises
+    ------
+    UsageError
+        A setting out of its range, a strategy's class in the place of an object, targets
+        that do not fit the bars or are all NaN.
+    DataError
+        Bars that break the contract, or fewer than two.
+
+    Examples
+    --------
+    >>> import workbench as wb
+    >>> bars = wb.bars("AAPL", start="2010", end="2012")
+    >>> result = backtest(wb.strategies.SmaCross(fast=10, slow=50), bars, record=False)
+    >>> int(result.stats["bars"]) == len(bars)
+    True
+    """
+    if isinstance(strategy, type):
+        raise UsageError(
+            f"{strategy.__name__} is a class: give an object, {strategy.__name__}()",
+            strategy=strategy.__name__,
+        )
+    simulation = prepare(
+        bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
+    )
+    result = simulation.result(strategy, evaluate(strategy, simulation.bars))
+    if record:
+        result.count()
+    return result
+
+
+def prepare(
+    bars: pd.DataFrame,
+    *,
+    cash: float = 100_000,
+    costs: Costs | None = None,
+    sizing: Sizing | None = None,
+    stops: Stops | None = None,
+    fill: str = "next_open",
+    calendar: str | None = None,
+) -> Simulation:
+    """Check bars and choices once, for any number of runs; parameters as in `backtest`.
+
+    Examples
+    --------
+    >>> import workbench as wb
+    >>> simulation = prepare(wb.bars("AAPL", start="2011", end="2012"))
+    >>> hold = np.ones((len(simulation.bars), 1))
+    >>> simulation.stats(hold)["round_trips"]
+    0.0
+    """
+    if not number(cash, "cash") > 0:
+        raise UsageError(f"cash must be positive, not {cash!r}", cash=cash)
+    terms = terms_of(costs, sizing, stops, fill)
+    checked = schema.check_bars(bars)
+    if len(checked) < 2:
+        raise DataError(
+            f"a backtest needs at least two bars, one to decide and one to fill; there "
+            f"{'is one' if len(checked) else 'are none'}",
+            bars=len(checked),
+        )
+    info = schema.describe(checked)
+    where = calendar or info.calendar
+    inferred = tuple(
+        text for text in info.inferred if not (calendar and text.startswith("calendar"))
+    )
+    choices: dict[str, Any] = {
+        "fill": fill,
+        "sizing": repr(sizing or Sizing()),
+        "costs": repr(costs or Costs()),
+        "stops": repr(stops or Stops()),
+        "cash": float(cash),
+        "calendar": where,
+        "timeframe": info.timeframe,
+        "periods_per_year": periods_per_year(info.timeframe, where),
+        "risk_free": 0.0,
+    }
+    market = Market(*(_array(checked, name, len(info.symbols)) for name in schema.FIELDS))
+    return Simulation(checked, market, info.symbols, float(cash), terms, choices, inferred)
+
+
+def terms_of(
+    costs: Costs | None = None,
+    sizing: Sizing | None = None,
+    stops: Stops | None = None,
+    fill: str = "next_open",
+) -> Terms:
+    """Return the choices of a run as kernel and simulated venue compute with.
+
+    Raises
+    ------
+    UsageError
+        One of them is of another kind, or there is no such `fill`.
+
+    Examples
+    --------
+    >>> terms_of(fill="close").at_close
+    1.0
+    """
+    if fill not in _FILLS:
+        raise UsageError(
+            f"fill must be 'next_open' or 'close', not {fill!r}{nearest(str(fill), _FILLS)}",
+            fill=fill,
+        )
+    for name, value, kind in (("sizing", sizing, Sizing), ("stops", stops, Stops)):
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name} must be a wb.{kind.__name__}, not {type(value).__name__}")
+    return Terms(
+        encode(costs),
+        (sizing or Sizing()).code(),
+        (stops or Stops()).code(),
+        1.0 if fill == "close" else 0.0,
+        0.0,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Bars and choices, ready to run targets; made by `prepare`.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Checked.
+    market : Market
+        The same as arrays of shape (T, N).
+    symbols : tuple of str
+    cash : float
+    terms : Terms
+    choices : mapping
+        What the numbers depend on beside strategy and bars.
+    inferred : tuple of str
+        What the bars did not tell and was inferred.
+    """
+
+    bars: pd.DataFrame
+    market: Market
+    symbols: tuple[str, ...]
+    cash: float
+    terms: Terms
+    choices: Mapping[str, Any]
+    inferred: tuple[str, ...] = ()
+
+    def run(self, targets: Floats) -> Simulated:
+        """Run targets through the fill table.
+
+        Parameters
+        ----------
+        targets : ndarray, shape (T, N)
+            Fractions of equity; NaN keeps what is held.
+
+        Raises
+        ------
+        UsageError
+            Another shape, or an infinite target.
+        """
+        return simulate(self.market, self._shaped(targets), self.cash, self.terms)
+
+    def stats(self, targets: Floats) -> dict[str, float]:
+        """Return the statistics alone, without `start` and `end`; nothing else is kept."""
+        ran = self.run(targets)
+        periods = self.choices["periods_per_year"]
+        return stats.measure(ran.equity, ran.units, ran.fills, self.cash, periods)
+
+    def result(self, strategy: Strategy, targets: Floats) -> Result:
+        """Return the full result of a strategy whose targets are known.
+
+        Raises
+        ------
+        UsageError
+            Another shape, an infinite target, or none at all.
+        """
+        values = self._shaped(targets)
+        if np.isnan(values).all():
+            raise UsageError(
+                f"{strategy!r} has no opinion on any of the {len(self.bars)} bars; its warm-up is "
+                f"{getattr(strategy, 'warmup', 0)} bars",
+                bars=len(self.bars),
+                warmup=getattr(strategy, "warmup", 0),
+            )
+        ran = self.run(values)
+        best = None
+        if ran.fills["both"].any():
+            upper = self.terms._replace(best_first=1.0)
+            best = simulate(self.market, values, self.cash, upper).equity
+        return Result(
+            TapeRun(
+                strategy=strategy,
+                bars=self.bars,
+                symbols=self.symbols,
+                cash=self.cash,
+                choices=self.choices,
+                ran=ran,
+                wanted=values,
+                best=best,
+                findings=self.inferred,
+            )
+        )
+
+    def _shaped(self, targets: Floats) -> Floats:
+        shape = self.market.close.shape
+        values = np.asarray(targets, dtype=np.float64)
+        if values.ndim == 1 and shape[1] == 1:
+            values = values.reshape(-1, 1)
+        if values.shape != shape:
+            raise UsageError(
+                f"targets have the shape {values.shape}, the bars {shape}: a row per bar and a "
+                "column per symbol",
+                shape=values.shape,
+                wanted=shape,
+            )
+        if np.isinf(values).any():
+            row, column = map(int, np.argwhere(np.isinf(values))[0])
+            raise UsageError(
+                f"the target of {self.symbols[column]} at {self.bars.index[row]} is infinite",
+                row=row,
+                symbol=self.symbols[column],
+            )
+        # Writable as well: to the compiler a read-only array is another type.
+        return np.require(values, requirements=["C", "W"])
+
+
+def _array(bars: pd.DataFrame, field: str, n: int) -> Floats:
+    values = bars[field].to_numpy("float64").reshape(len(bars), n)
+    return np.require(values, requirements=["C", "W"])

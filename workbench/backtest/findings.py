@@ -1,0 +1,66 @@
+"""What a reader of a result must know before believing it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from workbench.backtest.tape import Run
+
+__all__ = ["find"]
+
+_FEW = 30
+
+
+def find(run: Run, stats: Mapping[str, float], dependent: int) -> list[str]:
+    """Return the findings on a run; `dependent` counts path-dependent round trips."""
+    found = list(run.findings)
+    if run.choices.get("fill") == "close":
+        found.append(
+            "filled at the close that was decided on: nobody can do that; fill='next_open' is the "
+            "honest default"
+        )
+    found += _overdrawn(run)
+    if run.trimmed:
+        found.append(f"{run.trimmed} {_s('order', run.trimmed)} trimmed to what could be afforded")
+    if dependent:
+        found.append(_band(run, dependent))
+    left = [name for name, units in zip(run.symbols, run.units[-1], strict=True) if units != 0.0]
+    if left:
+        found.append(f"open at the end and valued at the last close: {', '.join(left)}")
+    trips = int(stats["round_trips"])
+    if trips < _FEW:
+        found.append(
+            f"only {trips} closed {_s('round trip', trips)}: too few to tell skill from luck "
+            f"(fewer than {_FEW})"
+        )
+    worst = float(run.worth.min())
+    if worst <= 0.0:
+        found.append(
+            "equity fell to zero or below: ruin; ratios of returns are not defined after it"
+        )
+    return found
+
+
+def _overdrawn(run: Run) -> list[str]:
+    bars = int(np.sum(run.purse < -1e-9 * np.maximum(np.abs(run.worth), run.cash)))
+    if not bars:
+        return []
+    return [f"cash was overdrawn at the close of {bars} {_s('bar', bars)}; no interest is charged"]
+
+
+def _band(run: Run, dependent: int) -> str:
+    text = (
+        f"{dependent} {_s('round trip', dependent)} had loss and profit stop inside one bar; the "
+        "loss was taken"
+    )
+    if run.best is None:
+        return text
+    return (
+        f"{text}: end equity {run.worth[-1]:,.2f}, and {run.best[-1]:,.2f} had it been the profit"
+    )
+
+
+def _s(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

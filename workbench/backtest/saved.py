@@ -1,0 +1,107 @@
+"""Runs that were saved, read back as results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench.backtest.result import Result, RunRecord
+from workbench.errors import DataError, UsageError
+from workbench.runs import registry
+from workbench.strategy.registry import find
+
+if TYPE_CHECKING:
+    from workbench.runs.manifest import Manifest
+
+__all__ = ["SavedStrategy", "load_run", "save_run"]
+
+_FRAMES = ("bars", "equity", "cash_held", "positions", "targets", "orders", "fills")
+
+
+@dataclass(frozen=True)
+class SavedStrategy:
+    """Name and parameters of a strategy whose class is not known here."""
+
+    name: str
+    params: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.params.items())})"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
+
+
+def save_run(result: Result, folder: str | Path | None = None) -> Path:
+    """Save a result with all it was made from; see ``Result.save``."""
+    frames: dict[str, pd.DataFrame | pd.Series] = {name: getattr(result, name) for name in _FRAMES}
+    frames["round_trips"] = result.round_trips
+    frames["stats"] = result.stats
+    flags = result.path_dependent_fills
+    frames["path_dependent"] = pd.Series(flags, dtype=bool, name="path_dependent")
+    if result.best_equity is not None:
+        frames["best_equity"] = result.best_equity
+    frames["findings"] = pd.Series(result.findings, dtype="str", name="findings")
+    return registry.save(result.manifest, frames, folder)
+
+
+def load_run(run_id: str, folder: str | Path | None = None) -> Result:
+    """Read a saved run.
+
+    Parameters
+    ----------
+    run_id : str
+        As ``result.manifest.run_id`` told it.
+    folder : str or Path, optional
+        The folder of runs; the workspace's ``data/runs`` by default.
+
+    Returns
+    -------
+    Result
+        With the same numbers. Its strategy is the object where the class is known here,
+        else its name and parameters.
+
+    Raises
+    ------
+    UsageError
+        No such run; the nearest known one is offered.
+    DataError
+        A file of it is missing, damaged or was changed since.
+    """
+    manifest, frames = registry.load(run_id, folder)
+    missing = [name for name in _FRAMES if name not in frames]
+    if missing:
+        raise DataError(
+            f"run {run_id!r} is a {manifest.kind} without {', '.join(missing)}: no result to show",
+            run_id=run_id,
+            missing=tuple(missing),
+        )
+    choices = dict(manifest.conventions)
+    flags: Any = frames.get("path_dependent")
+    said: Any = frames.get("findings")
+    found: dict[str, Any] = {name: frames[name] for name in _FRAMES}
+    return Result(
+        RunRecord(
+            kind=manifest.kind,
+            strategy=_strategy(manifest),
+            symbols=manifest.data.symbols,
+            cash=float(choices["cash"]),
+            choices=choices,
+            path_dependent=None if flags is None else flags.tolist(),
+            best_equity=frames.get("best_equity"),  # type: ignore[arg-type]
+            manifest=manifest,
+            **found,
+        ),
+        None if said is None else said.tolist(),
+    )
+
+
+def _strategy(manifest: Manifest) -> Any:
+    try:
+        return find(manifest.strategy)(**manifest.params)
+    except UsageError:
+        return SavedStrategy(manifest.strategy, dict(manifest.params))

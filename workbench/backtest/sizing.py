@@ -1,0 +1,89 @@
+"""From a target to units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.costs.checks import at_least
+from workbench.errors import UsageError, nearest
+from workbench.kernels.codes import SizingCode
+
+__all__ = ["Sizing"]
+
+_MODES = ("on_change", "always")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """How targets become orders.
+
+    Parameters
+    ----------
+    lot : float
+        Step of a position: 0 allows fractions, 1 is whole shares.
+    at : {"fill", "decision"}
+        Whether equity and price are those of the fill (a notional order, which never
+        overdraws) or those of the close the decision was made at (a quantity order).
+    cash_buffer : float
+        Fraction of equity left out, at least 0 and below 1.
+    rebalance : {"on_change", "always"}
+        Trade when the target changes, or bring the holding to the target on each bar.
+    drift : float, optional
+        Trade when the held weight is off the target by more than this fraction of equity;
+        takes the place of `rebalance`.
+    leverage : float
+        Most gross exposure as a multiple of equity, above 0.
+    overdraw : {"fill", "trim"}
+        What becomes of an order sized at the decision that the open made too dear: filled
+        on margin, or trimmed to what is affordable.
+
+    Raises
+    ------
+    UsageError
+        A value out of its range.
+
+    Examples
+    --------
+    >>> Sizing(lot=1).code().lot
+    1.0
+    """
+
+    lot: float = 0.0
+    at: str = "fill"
+    cash_buffer: float = 0.0
+    rebalance: str = "on_change"
+    drift: float | None = None
+    leverage: float = 1.0
+    overdraw: str = "fill"
+
+    def __post_init__(self) -> None:
+        at_least(0.0, self.lot, "lot")
+        _check_word(self.at, ("fill", "decision"), "at")
+        _check_word(self.rebalance, _MODES, "rebalance")
+        _check_word(self.overdraw, ("fill", "trim"), "overdraw")
+        if at_least(0.0, self.cash_buffer, "cash_buffer") >= 1.0:
+            raise UsageError(f"cash_buffer must lie below 1, not {self.cash_buffer!r}")
+        if at_least(0.0, self.leverage, "leverage") == 0.0:
+            raise UsageError("leverage must lie above 0")
+        if self.drift is not None:
+            at_least(0.0, self.drift, "drift")
+
+    def code(self) -> SizingCode:
+        """Return the named tuple that kernels compute with."""
+        mode = 2.0 if self.drift is not None else float(_MODES.index(self.rebalance))
+        return SizingCode(
+            lot=float(self.lot),
+            at_fill=1.0 if self.at == "fill" else 0.0,
+            cash_buffer=float(self.cash_buffer),
+            mode=mode,
+            drift=float(self.drift or 0.0),
+            leverage=float(self.leverage),
+            trims=1.0 if self.overdraw == "trim" else 0.0,
+        )
+
+
+def _check_word(word: object, known: tuple[str, ...], what: str) -> None:
+    if word not in known:
+        hint = nearest(str(word), known)
+        choices = " or ".join(map(repr, known))
+        raise UsageError(f"{what} must be {choices}, not {word!r}{hint}", what=what, value=word)

@@ -1,0 +1,89 @@
+"""From fills to round trips."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.kernels.book import Records
+from workbench.kernels.compile import jit
+
+__all__ = ["TRIP", "Trips", "round_trips"]
+
+TRIP = np.dtype(
+    [
+        ("symbol", "i8"),
+        ("side", "f8"),  # +1 long, -1 short
+        ("entry", "i8"),  # bar of the first fill
+        ("exit", "i8"),  # bar of the last, -1 while open
+        ("entered", "f8"),  # units, all entries
+        ("spent", "f8"),  # their notional
+        ("left", "f8"),  # units, all exits
+        ("gained", "f8"),  # their notional
+        ("fees", "f8"),
+        ("both", "i8"),  # 1 where the order of prices inside a bar decided
+    ],
+    align=True,
+)
+
+
+class Trips(NamedTuple):
+    """Round trips that ended, in the order of their ends, and those still open."""
+
+    closed: Records
+    open: Records
+
+
+@jit
+def round_trips(fills: Records, n: int) -> Trips:
+    """Fold fills of `n` symbols, oldest first, into round trips.
+
+    A round trip begins where a symbol leaves zero and ends where it is at zero again,
+    however many fills lie between. A fill that crosses zero ends one and begins the next,
+    and its fee is split by units.
+    """
+    now = np.zeros(n, TRIP)
+    units = np.zeros(n)
+    closed = np.empty(len(fills), TRIP)
+    count = 0
+    for k in range(len(fills)):
+        fill = fills[k]
+        j = fill.symbol
+        trip = now[j]
+        held = units[j]
+        after = held + fill.side * fill.quantity
+        units[j] = after
+        closing = min(fill.quantity, abs(held)) if held * fill.side < 0.0 else 0.0
+        if closing > 0.0:
+            trip.left += closing
+            trip.gained += closing * fill.price
+            trip.fees += fill.fee * (closing / fill.quantity)
+            trip.both = max(trip.both, fill.both)
+            if held * after <= 0.0:
+                trip.exit = fill.bar
+                closed[count] = trip
+                count += 1
+        opening = fill.quantity - closing
+        if opening > 0.0 and after != 0.0:
+            if held * after <= 0.0:
+                begin(trip, j, fill)
+            trip.entered += opening
+            trip.spent += opening * fill.price
+            trip.fees += fill.fee * (opening / fill.quantity)
+    return Trips(closed[:count].copy(), now[units != 0.0])
+
+
+@jit
+def begin(trip: Records, symbol: int, fill: Records) -> None:
+    """Set a record to a round trip that has just begun."""
+    trip.symbol = symbol
+    trip.side = fill.side
+    trip.entry = fill.bar
+    trip.exit = -1
+    trip.entered = 0.0
+    trip.spent = 0.0
+    trip.left = 0.0
+    trip.gained = 0.0
+    trip.fees = 0.0
+    trip.both = 0
