@@ -102,7 +102,7 @@ def _join(spec: Spec, parts: dict[str, Any]) -> Inputs:
     lead, first = next(iter(parts.items()))
     index = first.index
     for name, part in parts.items():
-        if part.index is not index and not part.index.equals(index):
+        if not part.index.is_(index) and not part.index.equals(index):
             raise _refuse(
                 spec,
                 name,

@@ -86,8 +86,8 @@ def spec(name: str) -> Spec:
     for value in info["input_names"].values():
         inputs += [value] if isinstance(value, str) else value
     parameters = tuple(
-        Parameter(key, type(default), default, doc=_meaning(key))
-        for key, default in info["parameters"].items()
+        Parameter(key, type(default), default, doc=_meaning(upper, i, key))
+        for i, (key, default) in enumerate(info["parameters"].items())
     )
     return Spec(
         name=name,
@@ -174,22 +174,24 @@ def _fails(function: Kernel, arguments: list[Any]) -> bool:
     return False
 
 
-def _meaning(name: str) -> str:
+def _meaning(upper: str, position: int, name: str) -> str:
+    talib = _talib()[0]
     if name.endswith("matype"):
-        return "Kind of average: 0 SMA, 1 EMA, 2 WMA, 3 DEMA, 4 TEMA, 5 TRIMA, 6 KAMA, 7 MAMA, 8 T3"
-    if name.endswith(("period", "bars")) or name.rstrip("123").endswith("period"):
-        return "Bars"
-    if name.startswith("nbdev"):
-        return "Width in deviations (of KC: in average true ranges)"
-    if name == "penetration":
-        return "Fraction of a body that another must enter"
-    return ""
+        kinds = {k: getattr(talib.MA_Type, k) for k in dir(talib.MA_Type) if k.isupper()}
+        listed = sorted((v, k) for k, v in kinds.items() if isinstance(v, int))
+        return "Kind of average: " + ", ".join(f"{number} {kind}" for number, kind in listed)
+    # The text is metadata that TA-Lib's face keeps to itself; without it the name must do.
+    about = getattr(talib.func, "_ta_getOptInputParameterInfo", None)
+    return str(about(upper.encode(), position)["help"]) if about else ""
 
 
 def _notes(upper: str, group: str, flags: list[str]) -> str:
     parts = [f"TA-Lib's ``{upper}``."]
     if group == "Pattern Recognition":
-        parts.append("100 (or 200) is a bullish pattern, -100 (or -200) a bearish one, 0 none.")
+        parts.append(
+            "100 (or more) is a bullish pattern, -100 (or less) a bearish one, 0 none. TA-Lib's 0 "
+            "in the rows before a pattern could be known is NaN here."
+        )
     if upper.lower() in _POSITIONS:
         parts.append("The values are row numbers of the input, counted from 0.")
     if upper.lower() in _PECULIAR:
