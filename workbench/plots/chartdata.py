@@ -44,10 +44,12 @@ class ChartData:
     zone: str
 
     @classmethod
-    def of(cls, bars: pd.DataFrame, lines: Iterable[pd.Series], *, served: bool) -> ChartData:
+    def of(
+        cls, bars: pd.DataFrame, lines: Iterable[pd.Series], *, carried: int | None
+    ) -> ChartData:
         """Read bars of one symbol and the lines beside them.
 
-        Without a server behind the chart more than 20,000 bars are merged to that number.
+        `carried` is the most rows kept; more bars are merged to that many. None keeps all.
 
         Raises
         ------
@@ -71,8 +73,8 @@ class ChartData:
         intraday, zone, columns["time"] = _wall_clock(index, str(bars.attrs.get("calendar", "")))
         for number, values in enumerate(lines):
             columns[f"line{number}"] = _aligned(values, index)
-        if len(index) > CLIENT_LIMIT and not served:
-            merged = aggregate_columns(columns, 0, len(index), CLIENT_LIMIT)
+        if carried is not None and len(index) > carried:
+            merged = aggregate_columns(columns, 0, len(index), carried)
             first = merged.pop("first").astype(np.int64)
             del merged["last"]
             merged["time"] = columns["time"][first]

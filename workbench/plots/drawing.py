@@ -32,7 +32,7 @@ from workbench.plots.chartdata import ChartData
 from workbench.plots.panes import Line, Pane
 from workbench.plots.scripts import script
 from workbench.plots.tags import Tag, follow_value, keep_value
-from workbench.plots.theme import FONT, Painter
+from workbench.plots.theme import DARK, FONT, Painter
 
 __all__ = ["Drawing", "role_of", "written"]
 
@@ -65,7 +65,9 @@ def role_of(label: str, line: Line, number: int) -> str:
     """Return the colour role of a line: its own, the band's, or the next of the series."""
     if line.role:
         return line.role
-    return "primary" if label.endswith((" upper", " lower")) else f"series{number}"
+    if label.endswith((" upper", " lower")):
+        return "primary"
+    return f"series{number % len(DARK.series)}"
 
 
 class Drawing:
@@ -155,10 +157,11 @@ class Drawing:
         colours = {"field": "rising", "transform": self.mapper}
         self.lines(drawn, overlays, 0)
         drawn.segment("x", "high", "x", "low", source=self.source, line_color=colours)
+        # the scale follows wicks and lines; a rect would ask for room beyond itself
+        drawn.y_range.renderers = list(drawn.renderers)
         drawn.rect(
             "x", "mid", "width", "body", source=self.source, fill_color=colours, line_color=colours
         )
-        drawn.y_range.renderers = list(drawn.renderers)
         self._triangles(drawn, "buy", "top")
         self._triangles(drawn, "sell", "bottom")
         drawn.add_layout(self.last)
@@ -186,6 +189,8 @@ class Drawing:
         """Columns from zero; a rect, since a vbar leaves a line at the edge for each bar beyond."""
         middle = CustomJSTransform(v_func="return xs.map((v) => v / 2)")
         height = CustomJSTransform(v_func="return xs.map((v) => Math.abs(v))")
+        tops = drawn.line("x", name, source=self.source, line_alpha=0)
+        drawn.y_range.renderers = [tops]
         return drawn.rect(
             "x",
             {"field": name, "transform": middle},

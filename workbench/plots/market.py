@@ -22,7 +22,7 @@ from bokeh.models.layouts import Column
 from bokeh.models.widgets import Div
 
 from workbench.errors import UsageError
-from workbench.plots.chartdata import MARGIN, VIEW_LIMIT, ChartData
+from workbench.plots.chartdata import CLIENT_LIMIT, MARGIN, VIEW_LIMIT, ChartData
 from workbench.plots.drawing import Drawing, role_of
 from workbench.plots.panes import Line, Pane, as_lines
 from workbench.plots.reduce import aggregate
@@ -55,6 +55,8 @@ class ChartOptions:
         Whether the wheel zooms by itself or only with Ctrl, which leaves it to scroll a page.
     log : bool
         Whether the price has a logarithmic scale, on which equal growth is an equal slope.
+    carried : int
+        The most bars a figure without a server carries; more are merged to that many.
     server : bool, optional
         Whether a live session answers; found out by itself when left out.
     """
@@ -66,6 +68,7 @@ class ChartOptions:
     currency: str = "$"
     wheel: str = "free"
     log: bool = False
+    carried: int = CLIENT_LIMIT
     server: bool | None = None
 
 
@@ -227,7 +230,8 @@ class MarketChart:
 
     def _load(self, bars: pd.DataFrame, fills: pd.DataFrame | None, symbol: str) -> None:
         values = [line.values for _, line, _ in self._all_lines()]
-        self._data = ChartData.of(bars, values, served=self._served)
+        carried = None if self._served else self.options.carried
+        self._data = ChartData.of(bars, values, carried=carried)
         self._symbol = symbol
         self.fills_source.data = self._data.marks(fills)
         whole = self._data.columns if self._data.in_browser else {"time": np.empty(0)}

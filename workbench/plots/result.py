@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from workbench.plots.market import ChartOptions, MarketChart
 from workbench.plots.panes import Line, Pane, drawdown_pane, equity_pane
 from workbench.plots.theme import Theme
 
-__all__ = ["buy_and_hold", "chart", "figure"]
+__all__ = ["buy_and_hold", "chart", "figure", "is_wide"]
 
 
 def buy_and_hold(bars: pd.DataFrame, cash: float) -> pd.Series:
@@ -40,38 +40,47 @@ def buy_and_hold(bars: pd.DataFrame, cash: float) -> pd.Series:
     return (parts.mean(axis=1) * cash).rename("benchmark")
 
 
+def is_wide(bars: pd.DataFrame) -> bool:
+    """Tell whether prices moved so far that only a logarithmic scale shows all of them.
+
+    Examples
+    --------
+    >>> is_wide(pd.DataFrame({"close": [1.0, 4.0]})), is_wide(pd.DataFrame({"close": [1.0, 6.0]}))
+    (False, True)
+    """
+    close = bars["close"]
+    first = close if isinstance(close, pd.Series) else close.iloc[:, 0]
+    return bool(first.max() > 5 * first.min())
+
+
 def chart(
     result: Any,
     *,
     theme: str | Theme = "light",
     symbol: str | None = None,
     overlays: Any = None,
+    benchmark: pd.Series | None = None,
     options: ChartOptions | None = None,
 ) -> MarketChart:
-    """Return the chart of a result, with its sources and ranges; see `figure`."""
+    """Return the chart of a result, with its sources and ranges; see `figure`.
+
+    `benchmark` is money on the bars' index; by default it is buy and hold.
+    """
     bars, fills = result.bars, result.fills
-    symbols = _symbols(bars)
-    chosen = symbol or (symbols[0] if symbols else str(bars.attrs.get("symbol", "")))
-    if symbols and chosen not in symbols:
+    symbols = [str(name) for name in result.symbols]
+    chosen = symbol or symbols[0]
+    if chosen not in symbols:
         raise UsageError(
             f"the result has no symbol {chosen!r}{nearest(chosen, symbols)}", symbol=chosen
         )
-    panes: list[Pane] = []
-    if symbols:
-        panes.append(_held(result.positions, bars, result.equity))
+    held = buy_and_hold(bars, result.cash) if benchmark is None else benchmark
+    panes = [equity_pane(result.equity, held), drawdown_pane(result.drawdown)]
+    if bars.columns.nlevels > 1:
+        panes.append(_weights(result.positions, bars, result.equity))
         bars = _one(bars, chosen)
         fills = fills[fills["symbol"] == chosen]
-    elif not chosen and len(fills):
-        chosen = str(fills["symbol"].iloc[0])
-    cash = float(result.equity.iloc[0])
-    panes = [
-        equity_pane(result.equity, buy_and_hold(result.bars, cash)),
-        drawdown_pane(result.drawdown),
-        *panes,
-    ]
-    seen = bars["close"].dropna()
-    wide = bool(len(seen)) and float(seen.max()) > 5 * float(seen.min())
-    settings = options or ChartOptions(symbol=chosen, height=320, wheel="ctrl", log=wide)
+    settings = options or ChartOptions(height=320, wheel="ctrl", log=is_wide(bars))
+    settings = replace(settings, symbol=settings.symbol or chosen)
     return MarketChart(bars, overlays, panes, fills, theme, settings)
 
 
@@ -88,7 +97,7 @@ def figure(
     Parameters
     ----------
     result : workbench.backtest.result.Result
-        Or anything with ``bars equity drawdown fills positions``.
+        Or anything with ``bars symbols cash equity drawdown fills positions``.
     theme : str or Theme
         See `workbench.plots.theme.find`.
     symbol : str, optional
@@ -112,19 +121,13 @@ def figure(
     return drawn.layout
 
 
-def _symbols(bars: pd.DataFrame) -> Sequence[str]:
-    if bars.columns.nlevels == 1:
-        return []
-    return [str(name) for name in bars["close"].columns]
-
-
 def _one(bars: pd.DataFrame, symbol: str) -> pd.DataFrame:
     single: pd.DataFrame = bars.xs(symbol, axis=1, level=1)  # type: ignore[assignment]
     single.attrs = dict(bars.attrs)
     return single
 
 
-def _held(positions: pd.DataFrame, bars: pd.DataFrame, equity: pd.Series) -> Pane:
+def _weights(positions: pd.DataFrame, bars: pd.DataFrame, equity: pd.Series) -> Pane:
     weights = (positions * bars["close"].ffill()).div(equity, axis=0).fillna(0.0)
     busiest = weights.abs().mean().nlargest(6).index
     lines = {f"{name}": Line(weights[name], width=1.2) for name in busiest}
