@@ -38,7 +38,7 @@ class Position:
 
         A fill beyond zero closes the position and opens the rest at the fill's price.
         """
-        delta = fill.quantity * fill.side.sign
+        delta = MONEY.multiply(fill.quantity, fill.side.sign)
         after = MONEY.add(self.quantity, delta)
         fees = MONEY.add(self.fees, fill.fee)
         if self.quantity * delta >= 0:
@@ -50,7 +50,7 @@ class Position:
             return replace(self, quantity=after, average_price=average, fees=fees)
         closed = min(abs(self.quantity), fill.quantity)
         gain = MONEY.multiply(closed, MONEY.subtract(fill.price, self.average_price))
-        realised = MONEY.add(self.realised, gain if self.quantity > 0 else -gain)
+        realised = MONEY.add(self.realised, gain if self.quantity > 0 else MONEY.minus(gain))
         if after == 0:
             average = ZERO
         elif after * self.quantity > 0:

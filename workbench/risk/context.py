@@ -82,7 +82,7 @@ class Wish:
 
     def after(self, context: Context) -> Decimal:
         """Return the signed holding once it is filled in full."""
-        delta = (self.quantity or ZERO) * self.intent.side.sign
+        delta = MONEY.multiply(self.quantity or ZERO, self.intent.side.sign)
         return MONEY.add(context.held(self.intent.symbol), delta)
 
     def reduces(self, context: Context) -> bool:

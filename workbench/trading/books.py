@@ -45,9 +45,11 @@ class Books:
         Every fill given counts: who calls sees to it that each is given once.
         """
         self.positions[fill.symbol] = self.position(fill.symbol).apply(fill)
-        self.deposit(currency, MONEY.multiply(fill.quantity * -fill.side.sign, fill.price))
+        self.deposit(
+            currency, MONEY.multiply(MONEY.multiply(fill.quantity, -fill.side.sign), fill.price)
+        )
         if fill.fee:
-            self.deposit(fill.fee_currency, -fill.fee)
+            self.deposit(fill.fee_currency, MONEY.minus(fill.fee))
 
     def position(self, symbol: str) -> Position:
         """Return the holding of a symbol, flat where there never was one."""

@@ -106,7 +106,7 @@ class Ledger:
         held: dict[str, Decimal] = {}
         for fill in self.fills.values():
             sums[fill.order_id] = MONEY.add(sums[fill.order_id], fill.quantity)
-            delta = fill.quantity * fill.side.sign
+            delta = MONEY.multiply(fill.quantity, fill.side.sign)
             held[fill.symbol] = MONEY.add(held.get(fill.symbol, ZERO), delta)
         for order_id, total in sums.items():
             if self.orders[order_id].filled != total:

@@ -252,7 +252,8 @@ def _protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> Non
     if quantity > 0.0 and not is_limit:
         # a limit is filled at its price or better: as a maker, and with no slippage
         price = fill_price(quote, slot.side, quantity, state.terms.costs)
-    _trade(state, slot, quantity, Deal(0.0, quote.price, price, is_limit, time))
+    deal = Deal(0.0, quote.price, price, is_limit, time, slot.order.reason == BOTH_INSIDE)
+    _trade(state, slot, quantity, deal)
 
 
 def _touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:

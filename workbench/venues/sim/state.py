@@ -32,6 +32,7 @@ class Deal(NamedTuple):
     price: float
     is_maker: bool
     time: datetime
+    both: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class Slot:
         ``MARKET`` for what was sent; the triggered protective leg otherwise.
     quantity, remaining : float
         NaN until the order is sized.
+    trimmed : float
+        Units that could not be afforded.
     best : float
         Most favourable price since a trailing stop was accepted.
     """
@@ -53,6 +56,7 @@ class Slot:
     quantity: float = math.nan
     remaining: float = math.nan
     filled: float = 0.0
+    trimmed: float = 0.0
     is_triggered: bool = False
     best: float = math.nan
     day: datetime | None = None
@@ -82,6 +86,8 @@ class VenueState:
         What the venue reports.
     memory : Memory, optional
         Keeps all of it through a restart.
+    path_dependent : set of str
+        The executions that the order of prices inside a bar decided.
     """
 
     terms: Terms
@@ -93,6 +99,7 @@ class VenueState:
     fills: list[Fill] = field(default_factory=list)
     outbox: deque[Update] = field(default_factory=deque)
     stops: dict[str, tuple[StopCode, Order]] = field(default_factory=dict)
+    path_dependent: set[str] = field(default_factory=set)
 
     def accept(self, order: Order, kind: int = MARKET) -> Slot:
         """Take an order in; it has passed the checks."""
@@ -110,17 +117,16 @@ class VenueState:
     def size(self, slot: Slot, quantity: float) -> None:
         """Fix the quantity of an order that was sized where it is filled."""
         slot.quantity = slot.remaining = quantity
-        if quantity > 0.0:
-            slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
-            self.tell(slot)
+        slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
+        self.tell(slot)
 
     def trim(self, slot: Slot, quantity: float) -> None:
         """Lower an order to what can be afforded."""
+        slot.trimmed = slot.remaining - quantity
         if slot.order.target is not None and slot.filled == 0.0:
             slot.quantity = quantity
-            if quantity > 0.0:
-                slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
-                self.tell(slot)
+            slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
+            self.tell(slot)
         slot.remaining = quantity
 
     def finish(self, slot: Slot, state: OrderState, reason: str = "") -> None:
@@ -152,6 +158,8 @@ class VenueState:
             slippage=decimal(abs(deal.price - deal.base) * deal.quantity, "slippage"),
             time=deal.time,
         )
+        if deal.both:
+            self.path_dependent.add(fill.execution_id)
         self._count(slot, fill)
         self._guard(slot, is_new)
         if self.memory is not None:

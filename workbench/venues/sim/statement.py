@@ -27,7 +27,8 @@ class Statement:
         position = self.positions.get(fill.symbol) or Position(fill.symbol)
         self.positions[fill.symbol] = position.apply(fill)
         paid = MONEY.multiply(fill.quantity, fill.price)
-        self.cash = MONEY.add(self.cash, -paid if fill.side.sign > 0 else paid)
+        add = MONEY.subtract if fill.side.sign > 0 else MONEY.add
+        self.cash = add(self.cash, paid)
         self.cash = MONEY.subtract(self.cash, fill.fee)
 
     def account(self, marks: Mapping[str, float]) -> Account:

@@ -154,6 +154,11 @@ class SimVenue:
         self.state.outbox.clear()
         return updates
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a bar could change nothing: no order is open and no stop is watched."""
+        return not self.state.open and not self.state.stops
+
     # data -----------------------------------------------------------------------------
 
     def on_bar(self, bars: Mapping[str, Bar]) -> None:
@@ -165,7 +170,7 @@ class SimVenue:
             Of one time; a symbol that is missing, or NaN, fills nothing.
         """
         state = self.state
-        if not state.open and not state.stops:
+        if self.is_idle:
             return
         for cell in state.book.cells.values():
             cell.used = 0.0

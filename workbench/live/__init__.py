@@ -1,0 +1,1 @@
+"""Strategies on a stream of events: the replay and the desk."""
