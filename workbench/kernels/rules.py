@@ -210,6 +210,8 @@ def affordable(
     most = max(most, -want.side * want.held, 0.0)
     if quantity <= most * (1.0 + _NOISE):
         return quantity
+    if most <= _NOISE * quantity:  # what rounding leaves of the cash buys nothing
+        return 0.0
     if terms.sizing.lot > 0.0:
         after = floor_lot(want.held + want.side * most, terms.sizing.lot)
         most = max(want.side * (after - want.held), 0.0)

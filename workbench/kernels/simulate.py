@@ -87,7 +87,7 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
     at_close = terms.at_close > 0.0
     has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
     for t in range(bars):
-        if account[0].pending > 0 or (has_stops and account[0].held > 0):
+        if at_close or account[0].pending > 0 or (has_stops and account[0].held > 0):
             if is_full(tape, book):
                 tape = grown(tape, book)
             trade_bar(t, market, book, tape, terms)

@@ -1,0 +1,187 @@
+"""Kernel and reference, two authors of one table, agree on bars made by hypothesis."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workbench.backtest.engine import terms_of
+from workbench.backtest.reference import Reference
+from workbench.backtest.sizing import Sizing
+from workbench.backtest.stops import Stops
+from workbench.costs import fees, slippage
+from workbench.costs.costs import Costs
+from workbench.kernels import book as b
+from workbench.kernels.codes import Market
+from workbench.kernels.simulate import simulate
+
+STATUS = {
+    b.WORKING: "working",
+    b.FILLED: "filled",
+    b.PARTIAL: "partially_filled",
+    b.CANCELED: "canceled",
+    b.EXPIRED: "expired",
+    b.REJECTED: "rejected",
+}
+KIND = ["market", "loss", "profit", "trail"]
+
+
+def make_market(seed, bars, n, holes):
+    """Bars with gaps, missing bars, days of no volume and limit-up days."""
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (bars, n)), axis=0))
+    before = np.vstack([np.full((1, n), 50.0), close[:-1]])
+    opened = before * np.exp(rng.normal(0, 0.02, (bars, n)))
+    high = np.maximum(opened, close) * (1 + rng.random((bars, n)) * 0.05)
+    low = np.minimum(opened, close) * (1 - rng.random((bars, n)) * 0.05)
+    volume = np.floor(rng.random((bars, n)) * 2_000)
+    locked = rng.random((bars, n)) < holes / 2
+    for price in (opened, high, low):
+        price[locked] = close[locked]
+    volume[rng.random((bars, n)) < holes] = 0.0
+    missing = rng.random((bars, n)) < holes
+    for field in (opened, high, low, close, volume):
+        field[missing] = np.nan
+    return Market(opened, high, low, close, volume)
+
+
+def make_targets(seed, bars, n, shorts):
+    rng = np.random.default_rng(seed + 1)
+    choices = [0.0, 1.0 / n, 0.5 / n, 1.0, 0.3] + [-1.0 / n, -0.4, -1.0] * shorts
+    targets = rng.choice(choices, (bars, n))
+    keep = rng.random((bars, n)) < 0.5
+    targets[keep] = np.nan
+    return targets
+
+
+fee_models = st.one_of(
+    st.builds(fees.Bps, st.sampled_from([0.0, 10.0, -2.0])),
+    st.builds(fees.PerShare, st.just(0.01), st.sampled_from([0.0, 1.0, 40.0])),
+    st.just(fees.MakerTaker(-1, 7)),
+    st.just(fees.Tiered([(0, 5, 30), (20_000, 2, 12), (80_000, 0, 5)])),
+)
+slip_models = st.sampled_from(
+    [None, slippage.Bps(15), slippage.Fixed(0.07), slippage.VolumeShare(0.2)]
+)
+costs = st.builds(
+    Costs,
+    fee=fee_models,
+    slippage=slip_models,
+    max_participation=st.sampled_from([None, None, 0.05, 0.5]),
+    remainder=st.sampled_from(["wait", "expire"]),
+)
+sizings = st.builds(
+    Sizing,
+    lot=st.sampled_from([0.0, 1.0, 0.1]),
+    at=st.sampled_from(["fill", "decision"]),
+    cash_buffer=st.sampled_from([0.0, 0.02]),
+    rebalance=st.sampled_from(["on_change", "always"]),
+    drift=st.sampled_from([None, None, 0.05]),
+    leverage=st.sampled_from([1.0, 1.0, 2.0, 0.5]),
+    overdraw=st.sampled_from(["fill", "trim"]),
+)
+stops = st.builds(
+    Stops,
+    loss=st.sampled_from([None, 0.02, 0.1]),
+    profit=st.sampled_from([None, 0.03, 0.1]),
+    trail=st.sampled_from([None, 0.03, 0.1]),
+)
+
+
+def restate(market, targets, cash, choices, at_close):
+    costs, sizing, stops = choices
+    run = Reference(cash=cash, costs=costs, sizing=sizing, stops=stops, at_close=at_close)
+    for t in range(len(targets)):
+        rows = [tuple(field[t, j] for field in market) for j in range(targets.shape[1])]
+        run.step(rows, targets[t].tolist())
+    return run
+
+
+def compare(ran, run, cash):
+    close = {"rtol": 1e-9, "atol": 1e-9 * cash}
+    np.testing.assert_allclose(ran.equity, run.equity, **close)
+    np.testing.assert_allclose(ran.cash, run.purse, **close)
+    np.testing.assert_allclose(ran.units, run.units, rtol=1e-9, atol=1e-7)
+    assert len(ran.fills) == len(run.executions)
+    for mine, theirs in zip(ran.fills, run.executions, strict=True):
+        assert (mine["bar"], mine["symbol"], mine["side"], mine["order"], bool(mine["both"])) == (
+            theirs.bar,
+            theirs.symbol,
+            theirs.side,
+            theirs.ticket,
+            theirs.both,
+        )
+        for name in ("quantity", "price", "fee", "slippage"):
+            assert mine[name] == pytest.approx(getattr(theirs, name), rel=1e-9, abs=1e-7)
+    assert len(ran.orders) == len(run.tickets)
+    for mine, theirs in zip(ran.orders, run.tickets, strict=True):
+        assert (mine["bar"], mine["symbol"], mine["side"]) == (
+            theirs.bar,
+            theirs.symbol,
+            theirs.side,
+        )
+        assert KIND[mine["kind"]] == theirs.kind
+        assert STATUS[mine["status"]] == theirs.status
+        for name in ("quantity", "target", "filled", "level"):
+            assert mine[name] == pytest.approx(
+                getattr(theirs, name), rel=1e-9, abs=1e-7, nan_ok=True
+            )
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10**6),
+    bars=st.integers(2, 40),
+    n=st.integers(1, 4),
+    holes=st.sampled_from([0.0, 0.1, 0.4]),
+    shorts=st.booleans(),
+    choices=st.tuples(costs, sizings, stops),
+    fill=st.sampled_from(["next_open", "close"]),
+)
+def test_kernel_and_reference_agree(seed, bars, n, holes, shorts, choices, fill):
+    market = make_market(seed, bars, n, holes)
+    targets = make_targets(seed, bars, n, shorts)
+    cash = 10_000.0
+    ran = simulate(market, targets, cash, terms_of(*choices, fill))
+    compare(ran, restate(market, targets, cash, choices, fill == "close"), cash)
+
+
+def invariants(market, ran, cash):
+    """What must hold on any tape, whoever wrote it."""
+    signed = ran.fills["side"] * ran.fills["quantity"]
+    paid = np.sum(signed * ran.fills["price"]) + np.sum(ran.fills["fee"])
+    assert ran.cash[-1] == pytest.approx(cash - paid, rel=1e-9, abs=1e-6)
+    for j in range(ran.units.shape[1]):
+        held = signed[ran.fills["symbol"] == j].sum()
+        assert ran.units[-1, j] == pytest.approx(held, abs=1e-7)
+    filled = np.zeros(len(ran.orders))
+    np.add.at(filled, ran.fills["order"], ran.fills["quantity"])
+    np.testing.assert_allclose(filled, ran.orders["filled"], atol=1e-7)
+    assert (ran.fills["quantity"] > 0).all()
+    for fill in ran.fills:
+        assert not np.isnan(market.open[fill["bar"], fill["symbol"]])
+    assert (ran.orders["bar"][ran.fills["order"]] <= ran.fills["bar"]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 4),
+    choices=st.tuples(costs, st.builds(Sizing, lot=st.sampled_from([0.0, 1.0])), stops),
+)
+def test_long_only_at_the_fill_never_overdraws(seed, n, choices):
+    market, targets = make_market(seed, 40, n, 0.1), make_targets(seed, 40, n, False)
+    ran = simulate(market, targets, 10_000.0, terms_of(*choices))
+    invariants(market, ran, 10_000.0)
+    assert ran.cash.min() >= -1e-5
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.integers(1, 39), choices=st.tuples(costs, sizings, stops))
+def test_the_past_does_not_know_the_future(seed, cut, choices):
+    market, targets = make_market(seed, 40, 2, 0.1), make_targets(seed, 40, 2, True)
+    whole = simulate(market, targets, 10_000.0, terms_of(*choices))
+    part = Market(*(np.ascontiguousarray(field[:cut]) for field in market))
+    short = simulate(part, np.ascontiguousarray(targets[:cut]), 10_000.0, terms_of(*choices))
+    np.testing.assert_array_equal(short.equity, whole.equity[:cut])
+    np.testing.assert_array_equal(short.fills, whole.fills[whole.fills["bar"] < cut])

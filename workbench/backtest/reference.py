@@ -1,0 +1,378 @@
+"""The fill table once more, slowly, in plain Python: a second opinion on the kernel.
+
+It is written from docs/fills.md and shares no code with the kernels. Where they solve
+an equation it iterates or bisects; where they keep arrays it keeps objects. Agreement of
+the two is agreement of two authors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from workbench.backtest.reference_words import Bar, Execution, Holding, Ticket
+from workbench.backtest.sizing import Sizing
+from workbench.backtest.stops import Stops
+from workbench.costs.costs import Costs
+from workbench.costs.slippage import VolumeShare
+
+__all__ = ["Reference"]
+
+
+@dataclass
+class Reference:
+    """One run.
+
+    Parameters
+    ----------
+    cash : float
+        To begin with; then what there is.
+    costs, sizing, stops
+        As in `backtest`.
+    at_close : bool
+        ``fill="close"``.
+
+    Attributes
+    ----------
+    equity, purse : list of float
+        Equity and cash at each close.
+    units : list of list of float
+        Held at each close.
+    tickets, executions
+        Orders and fills.
+
+    Examples
+    --------
+    >>> run = Reference(cash=100.0)
+    >>> for price in (10.0, 10.0, 12.0):
+    ...     run.step([(price, price, price, price, 1.0)], [1.0])
+    >>> run.equity, run.executions[0].quantity
+    ([100.0, 100.0, 120.0], 10.0)
+    """
+
+    cash: float
+    costs: Costs = field(default_factory=Costs)
+    sizing: Sizing = field(default_factory=Sizing)
+    stops: Stops = field(default_factory=Stops)
+    at_close: bool = False
+    equity: list[float] = field(default_factory=list)
+    purse: list[float] = field(default_factory=list)
+    units: list[list[float]] = field(default_factory=list)
+    tickets: list[Ticket] = field(default_factory=list)
+    executions: list[Execution] = field(default_factory=list)
+    traded: float = 0.0
+    _held: list[Holding] = field(default_factory=list)
+
+    def step(self, bars: Sequence[Bar], targets: Sequence[float]) -> None:
+        """Take one bar of each symbol and the targets decided at its close."""
+        if not self._held:
+            self._held = [Holding() for _ in bars]
+        now = len(self.equity)
+        for holding in self._held:
+            holding.used = 0.0
+        if not self.at_close:
+            self._auction(now, [bar[0] for bar in bars], [bar[4] for bar in bars])
+        for symbol, bar in enumerate(bars):
+            self._watch(now, symbol, bar)
+        for holding, bar in zip(self._held, bars, strict=True):
+            if not math.isnan(bar[3]):
+                holding.mark = bar[3]
+        worth = self._worth()
+        for symbol, target in enumerate(targets):
+            self._decide(now, symbol, target, worth)
+        if self.at_close:
+            self._auction(now, [bar[3] for bar in bars], [bar[4] for bar in bars])
+        self.equity.append(self._worth())
+        self.purse.append(self.cash)
+        self.units.append([holding.units for holding in self._held])
+
+    # Rules 1 to 3: from a target to an order.
+
+    def _decide(self, now: int, symbol: int, target: float, worth: float) -> None:
+        holding = self._held[symbol]
+        pending = None if holding.pending is None else self.tickets[holding.pending]
+        leaving = pending is not None and pending.kind != "market"
+        if math.isnan(target) or math.isnan(holding.mark) or leaving or target == holding.barred:
+            return
+        changed = target != holding.opinion
+        if not self._wants_trade(holding, target, changed, worth):
+            return
+        if pending is not None:
+            pending.status = "canceled"
+            holding.pending = None
+        budget = max(worth * (1 - self.sizing.cash_buffer), 0.0)
+        wanted = target * budget / holding.mark
+        gap = wanted - holding.units
+        if abs(gap) <= 1e-12 * max(abs(wanted), abs(holding.units)):
+            return
+        side = 1 if gap > 0 else -1
+        quantity = self._units_for(holding, target, side, budget, holding.mark)
+        if quantity == 0.0:
+            return
+        ticket = Ticket(now, symbol, side, target=target)
+        if self.sizing.at == "decision":
+            ticket.quantity = ticket.remaining = quantity
+        self.tickets.append(ticket)
+        holding.pending = len(self.tickets) - 1
+
+    def _wants_trade(self, holding: Holding, target: float, changed: bool, worth: float) -> bool:
+        if self.sizing.drift is not None:
+            holding.opinion, holding.barred = target, math.nan
+            off = abs(holding.units * holding.mark - target * worth)
+            return off > self.sizing.drift * worth
+        if self.sizing.rebalance == "on_change" and not changed:
+            return False
+        holding.opinion, holding.barred = target, math.nan
+        return True
+
+    def _units_for(
+        self, holding: Holding, target: float, side: int, budget: float, price: float
+    ) -> float:
+        """Units to trade, the fee found by iteration; 0 where the side would turn."""
+        fee, delta = 0.0, 0.0
+        for _ in range(500):
+            new = target * max(budget - fee, 0.0) / price - holding.units
+            fee = self.costs.fee.amount(abs(new), price, traded=self.traded)
+            if abs(new - delta) <= 1e-16 * abs(new):
+                break
+            delta = new
+        delta = new
+        if delta * side > 0 and self.sizing.lot:
+            delta = self._whole(holding.units + delta) - holding.units
+        return abs(delta) if delta * side > 0 else 0.0
+
+    def _whole(self, units: float) -> float:
+        lot = self.sizing.lot
+        if not lot:
+            return units
+        return math.copysign(math.floor(abs(units) / lot + 1e-9) * lot, units)
+
+    # Rules 5 to 7: filling what is pending, sells before buys.
+
+    def _auction(self, now: int, prices: list[float], volumes: list[float]) -> None:
+        for holding, price in zip(self._held, prices, strict=True):
+            if not math.isnan(price):
+                holding.mark = price
+        before = self._worth()
+        due: dict[int, float] = {}
+        for symbol, holding in enumerate(self._held):
+            if holding.pending is not None and self._can_fill(prices[symbol], volumes[symbol]):
+                quantity = self._size(symbol, prices[symbol], volumes[symbol], before)
+                if quantity > 0:
+                    due[symbol] = quantity
+        for side in (-1, 1):
+            for symbol in list(due):
+                ticket = self.tickets[self._pending(symbol)]
+                if ticket.side == side:
+                    market = (prices[symbol], volumes[symbol])
+                    self._fill_due(now, ticket, due, market)
+
+    def _pending(self, symbol: int) -> int:
+        place = self._held[symbol].pending
+        assert place is not None  # noqa: S101 - only asked for symbols that are due
+        return place
+
+    def _can_fill(self, price: float, volume: float) -> bool:
+        if math.isnan(price):
+            return False
+        looks = self.costs.max_participation is not None or isinstance(
+            self.costs.slippage, VolumeShare
+        )
+        return volume > 0 if looks else True
+
+    def _allowed(self, symbol: int, volume: float) -> float:
+        cap = self.costs.max_participation
+        if cap is None:
+            return math.inf
+        return max(self._whole(cap * volume - self._held[symbol].used), 0.0)
+
+    def _size(self, symbol: int, price: float, volume: float, equity: float) -> float:
+        holding = self._held[symbol]
+        ticket = self.tickets[self._pending(symbol)]
+        allowed = self._allowed(symbol, volume)
+        if math.isnan(ticket.remaining):
+            budget = max(equity * (1 - self.sizing.cash_buffer), 0.0)
+            rough = abs(ticket.target * budget / price - holding.units)
+            slipped = self.costs.fill_price(price, ticket.side, min(rough, allowed), volume)
+            units = 0.0
+            if slipped > 0:
+                units = self._units_for(holding, ticket.target, ticket.side, budget, slipped)
+            ticket.quantity = ticket.remaining = units
+            if units == 0.0:
+                self._end(ticket, "canceled")
+                return 0.0
+        if allowed == 0.0 and self.costs.remainder == "expire" and ticket.kind == "market":
+            self._end(ticket, "expired")
+        return min(ticket.remaining, allowed)
+
+    def _fill_due(
+        self, now: int, ticket: Ticket, due: dict[int, float], market: tuple[float, float]
+    ) -> None:
+        price, volume = market
+        wanted = quantity = due[ticket.symbol]
+        clips = self.sizing.at == "fill" or self.sizing.overdraw == "trim"
+        if ticket.kind == "market" and clips:
+            quantity = self._affordable(ticket, wanted, due, market)
+        del due[ticket.symbol]
+        if quantity < wanted:
+            if self.sizing.at == "fill" and ticket.filled == 0:
+                ticket.quantity = quantity
+            ticket.remaining = quantity
+        if quantity > 0:
+            slipped = self.costs.fill_price(price, ticket.side, quantity, volume)
+            self._book(now, ticket, quantity, (price, slipped))
+        self._settle(ticket)
+
+    def _affordable(
+        self, ticket: Ticket, wanted: float, due: dict[int, float], market: tuple[float, float]
+    ) -> float:
+        """As much of `wanted` as leverage lets, by bisection."""
+        price, volume = market
+        holding = self._held[ticket.symbol]
+        slipped = self.costs.fill_price(price, ticket.side, wanted, volume)
+        equity = self._worth()
+        others = 0.0
+        for symbol, other in enumerate(self._held):
+            if symbol != ticket.symbol and other.units:
+                signed = 0.0
+                if symbol in due:
+                    signed = self.tickets[self._pending(symbol)].side * due[symbol]
+                others += min(abs(other.units), abs(other.units + signed)) * other.mark
+        closing = max(-ticket.side * holding.units, 0.0)
+
+        def fits(quantity: float) -> bool:
+            if quantity <= closing:
+                return True
+            fee = self.costs.fee.amount(quantity, slipped, traded=self.traded)
+            left = equity - quantity * abs(slipped - price) - fee
+            gross = others + abs(holding.units + ticket.side * quantity) * price
+            return gross <= self.sizing.leverage * left
+
+        if fits(wanted / (1 + 1e-9)):
+            return wanted
+        most = _highest(fits, closing, wanted)
+        if most <= 1e-9 * wanted:
+            return 0.0
+        if self.sizing.lot:
+            after = self._whole(holding.units + ticket.side * most)
+            most = max(ticket.side * (after - holding.units), 0.0)
+        return most
+
+    def _settle(self, ticket: Ticket) -> None:
+        if ticket.remaining <= 0:
+            if ticket.filled == 0:
+                self._end(ticket, "rejected")
+            elif ticket.filled < ticket.quantity * (1 - 1e-9):
+                self._end(ticket, "canceled")
+            else:
+                self._end(ticket, "filled")
+        elif self.costs.remainder == "expire" and ticket.kind == "market":
+            self._end(ticket, "expired")
+        elif ticket.filled > 0:
+            ticket.status = "partially_filled"
+
+    def _end(self, ticket: Ticket, status: str) -> None:
+        ticket.status = status
+        self._held[ticket.symbol].pending = None
+
+    # Rule 4: stops inside the bar.
+
+    def _watch(self, now: int, symbol: int, bar: Bar) -> None:
+        holding = self._held[symbol]
+        opened, high, low, _, volume = bar
+        leaving = holding.pending is not None and self.tickets[holding.pending].kind != "market"
+        if not holding.units or leaving or not self._can_fill(opened, volume):
+            return
+        hit = self._trigger(holding, opened, high, low)
+        if hit is None:
+            extreme = max if holding.units > 0 else min
+            holding.best = extreme(holding.best, high if holding.units > 0 else low)
+            return
+        kind, price, level, both = hit
+        if holding.pending is not None:
+            self._end(self.tickets[holding.pending], "canceled")
+        holding.barred = holding.opinion
+        side = -1 if holding.units > 0 else 1
+        ticket = Ticket(self.tickets[holding.opener].bar, symbol, side, kind, level=level)
+        ticket.quantity = ticket.remaining = abs(holding.units)
+        self.tickets.append(ticket)
+        holding.pending = len(self.tickets) - 1
+        quantity = min(ticket.remaining, self._allowed(symbol, volume))
+        if quantity > 0:
+            slipped = price
+            if kind != "profit":
+                slipped = self.costs.fill_price(price, side, quantity, volume)
+            # Only the limit itself rests in the book; what it leaves over goes to the market.
+            self._book(now, ticket, quantity, (price, slipped), (kind == "profit", both))
+        self._settle(ticket)
+
+    def _trigger(
+        self, holding: Holding, opened: float, high: float, low: float
+    ) -> tuple[str, float, float, bool] | None:
+        is_long = holding.units > 0
+        stop, kind = (-math.inf if is_long else math.inf), "loss"
+        if self.stops.loss is not None:
+            stop = holding.average * (1 - self.stops.loss if is_long else 1 + self.stops.loss)
+        if self.stops.trail is not None:
+            trail = holding.best * (1 - self.stops.trail if is_long else 1 + self.stops.trail)
+            if (trail > stop) if is_long else (trail < stop):
+                stop, kind = trail, "trail"
+        goal = math.inf if is_long else -math.inf
+        if self.stops.profit is not None:
+            goal = holding.average * (1 + self.stops.profit if is_long else 1 - self.stops.profit)
+        stopped = low <= stop if is_long else high >= stop
+        won = high >= goal if is_long else low <= goal
+        gap_won = opened >= goal if is_long else opened <= goal
+        gap_stopped = opened <= stop if is_long else opened >= stop
+        if won and (gap_won or not stopped):
+            return "profit", max(opened, goal) if is_long else min(opened, goal), goal, False
+        if stopped:
+            price = min(opened, stop) if is_long else max(opened, stop)
+            return kind, price, stop, won and not gap_stopped
+        return None
+
+    # The account.
+
+    def _worth(self) -> float:
+        return self.cash + sum(h.units * h.mark for h in self._held if h.units)
+
+    def _book(
+        self,
+        now: int,
+        ticket: Ticket,
+        quantity: float,
+        prices: tuple[float, float],
+        inside: tuple[bool, bool] = (False, False),
+    ) -> None:
+        (base, price), (is_maker, both) = prices, inside
+        holding = self._held[ticket.symbol]
+        place = self._pending(ticket.symbol)
+        fee = self.costs.fee.amount(quantity, price, is_maker=is_maker, traded=self.traded)
+        before, after = holding.units, holding.units + ticket.side * quantity
+        if before == 0 or before * after < 0:
+            holding.average = holding.best = price
+            holding.opener = place
+        elif abs(after) > abs(before):
+            holding.average = (abs(before) * holding.average + quantity * price) / abs(after)
+        self.cash -= ticket.side * quantity * price + fee
+        self.traded += quantity * price
+        holding.units = after
+        holding.used += quantity
+        ticket.filled += quantity
+        ticket.remaining -= quantity
+        slippage = abs(price - base) * quantity
+        self.executions.append(
+            Execution(now, ticket.symbol, ticket.side, quantity, price, fee, slippage, place, both)
+        )
+
+
+def _highest(fits: Callable[[float], bool], low: float, high: float) -> float:
+    """Return the highest number between that fits, `low` being one that does."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

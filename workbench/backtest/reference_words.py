@@ -1,0 +1,57 @@
+"""The nouns of the reference: a bar, an order, a fill, a holding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["Bar", "Execution", "Holding", "Ticket"]
+
+Bar = tuple[float, float, float, float, float]
+"""Open, high, low, close, volume; NaN is missing."""
+
+
+@dataclass
+class Ticket:
+    """An order: what was decided, and what became of it."""
+
+    bar: int
+    symbol: int
+    side: int
+    kind: str = "market"
+    target: float = math.nan
+    quantity: float = math.nan
+    remaining: float = math.nan
+    filled: float = 0.0
+    status: str = "working"
+    level: float = math.nan
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A fill."""
+
+    bar: int
+    symbol: int
+    side: int
+    quantity: float
+    price: float
+    fee: float
+    slippage: float
+    ticket: int
+    both: bool = False
+
+
+@dataclass
+class Holding:
+    """What is held of a symbol, what was last wanted of it, and the order at work."""
+
+    units: float = 0.0
+    average: float = 0.0
+    best: float = 0.0
+    mark: float = math.nan
+    opinion: float = 0.0
+    barred: float = math.nan
+    opener: int = -1
+    pending: int | None = None
+    used: float = 0.0
