@@ -51,7 +51,8 @@ def adjust(bars: pd.DataFrame, how: str = "all") -> pd.DataFrame:
     ----------
     bars : DataFrame
         Raw, with ``split`` and ``dividend`` where the source has them. Later actions
-        count, so the bars must reach to the last one known.
+        count, so the bars must reach to the last one known. Bars whose ``attrs`` say
+        that they are adjusted, or that it is not known, are returned as they are.
     how : {"all", "splits", "none"}
         ``"all"`` leaves out both columns, as nothing is left to happen; ``"splits"``
         leaves ``dividend``, per adjusted share; ``"none"`` changes nothing.
@@ -71,10 +72,11 @@ def adjust(bars: pd.DataFrame, how: str = "all") -> pd.DataFrame:
     [[50.0, 20.0], [50.0, 20.0]]
     """
     check_adjustment(how)
-    if how == "none" or not set(ACTIONS) & set(bars.columns):
+    is_raw = bars.attrs.get("adjustment", "none") == "none"
+    if how == "none" or not is_raw or not set(ACTIONS) & set(bars.columns):
         return bars
     ones = np.ones(len(bars))
-    split = bars["split"].fillna(1.0).to_numpy() if "split" in bars else ones
+    split = bars["split"].where(bars["split"] > 0, 1.0).to_numpy() if "split" in bars else ones
     shares = _later(split)
     price = 1.0 / shares
     adjusted = bars.drop(columns="split", errors="ignore")

@@ -6,6 +6,7 @@ whose days are UTC days. The package is imported when the first exchange is aske
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -259,11 +260,12 @@ def _month_starts(months: Longs) -> Longs:
 def _load(code: str, start: str) -> Sessions:
     import exchange_calendars
 
-    kind = exchange_calendars.calendar_utils.global_calendar_dispatcher
-    try:
-        schedule = kind.get_calendar(code, start=start).schedule
-    except ValueError:  # the calendar begins later than asked
-        schedule = kind.get_calendar(code).schedule
+    with warnings.catch_warnings():  # the package's own use of pandas is not the user's concern
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            schedule = exchange_calendars.get_calendar(code, start=start).schedule
+        except ValueError:  # the calendar begins later than asked
+            schedule = exchange_calendars.get_calendar(code).schedule
     opens, closes = (
         pd.DatetimeIndex(schedule[name].dt.tz_convert(None)).as_unit("ns").asi8
         for name in ("open", "close")

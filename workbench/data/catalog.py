@@ -234,9 +234,11 @@ class Catalog:
     def _ask(self, source: BarSource, symbol: str, timeframe: Timeframe, gap: Span) -> pd.DataFrame:
         start, end = (pd.Timestamp(side) if side else None for side in gap)
         bars = check_bars(source.history(symbol, timeframe, start, end))
+        index = pd.DatetimeIndex(bars.index).copy()
+        index.freq = None  # a file cannot hold it, and both ways must give the same
+        bars = bars.set_axis(index, axis=0)
         if getattr(source, "is_final", False):
             return bars
-        index = pd.DatetimeIndex(bars.index)
         known = known_times(index, timeframe, bars.attrs.get("calendar", "XNYS"))
         complete = np.asarray(known <= pd.Timestamp(self.clock.now()))
         return bars if complete.all() else bars[complete]

@@ -184,7 +184,7 @@ def labels(times: pd.DatetimeIndex, tz: str | None) -> pd.DatetimeIndex | None:
 
 
 def infer_timeframe(index: pd.DatetimeIndex) -> Timeframe:
-    """Return the commonest step between bars; at midnight: days, weeks or months.
+    """Return the commonest step between bars; where all lie at midnight days, weeks or months.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def infer_timeframe(index: pd.DatetimeIndex) -> Timeframe:
         days = int(np.median(steps)) / _DAY
         if days >= 25:
             return Timeframe(max(1, round(days / 30.4)), "M")
-        return Timeframe(1, "w") if days >= 6 else Timeframe(max(1, round(step / _DAY)), "d")
+        return Timeframe(1, "w" if days >= 6 else "d")
     seconds = max(1, step // 1_000_000_000)
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds % size == 0:

@@ -131,7 +131,8 @@ def read_bars(path: Path, symbol: str, layout: Layout) -> pd.DataFrame:
     report = Dropped.of(dropped)
     if good.empty:
         raise DataError(f"no row of {where} is a bar: {report!r}", path=str(path), dropped=report)
-    timeframe = layout.timeframe or foreign.infer_timeframe(pd.DatetimeIndex(good.index))
+    seen = index[index.notna()].unique().sort_values()  # rejects tell the timeframe too
+    timeframe = layout.timeframe or foreign.infer_timeframe(seen)
     good.attrs = {
         "symbol": symbol,
         "timeframe": str(Timeframe.parse(timeframe)),
