@@ -1,5 +1,3 @@
-import gc
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,10 +47,27 @@ def test_text_columns_are_allowed():
     assert fingerprint(frame) == schema.fingerprint(frame)
 
 
-def test_it_does_not_keep_a_frame_alive():
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_unit_of_the_index_does_not_matter_but_its_times_do(unit):
+    frame, other = bars(), bars()
+    other.index = other.index.as_unit(unit)
+    assert fingerprint(frame) == fingerprint(other)
+    same_integers = pd.DatetimeIndex(
+        np.arange(50).astype(f"datetime64[{unit}]"), tz="UTC", name="time"
+    )
+    seen = frame.set_axis(same_integers, axis=0)
+    assert fingerprint(seen) == schema.fingerprint(seen)
+
+
+def test_rows_in_another_order_are_other_data():
     frame = bars()
-    fingerprint(frame)
-    known = len(module._known)
-    del frame
-    gc.collect()
-    assert len(module._known) < known
+    shuffled = frame.sample(frac=1, random_state=3).set_axis(frame.index, axis=0)
+    swapped = frame.copy()
+    swapped.iloc[[3, 4]] = frame.iloc[[4, 3]].to_numpy()
+    assert len({fingerprint(frame), fingerprint(shuffled), fingerprint(swapped)}) == 3
+
+
+def test_what_it_remembers_is_bounded():
+    for k in range(module._KEPT + 10):
+        fingerprint(bars() + k)
+    assert len(module._known) == module._KEPT

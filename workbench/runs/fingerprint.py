@@ -1,31 +1,33 @@
-"""The fingerprint of the very frame a run used, computed once per frame."""
+"""The fingerprint of the very numbers a run used, computed once."""
 
 from __future__ import annotations
 
-import weakref
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from workbench.data import schema
 
 __all__ = ["fingerprint"]
 
-_Sums = tuple[tuple[int, ...], ...]
-_known: dict[int, tuple[weakref.ref[pd.DataFrame], _Sums, str]] = {}
+_KEPT = 128
+_Check = tuple[object, ...]
+_known: dict[_Check, str] = {}
 
 
 def fingerprint(bars: pd.DataFrame) -> str:
-    """Return `workbench.data.schema.fingerprint` of a frame, remembered per object.
+    """Return `workbench.data.schema.fingerprint` of a frame, remembered by its content.
 
     What ``attrs`` claim is not believed: pandas hands them on to slices and products, which
-    are other data. A frame seen before costs two checksums per column, which tell whether
-    it was changed in place; the digest itself takes ten times as long.
+    are other data. Content seen before is known by 128 bits of checksum per column, at a
+    tenth of the time of the digest.
 
     Parameters
     ----------
     bars : DataFrame
-        Numbers; NaN counts as a value.
+        NaN counts as a value.
 
     Examples
     --------
@@ -38,24 +40,29 @@ def fingerprint(bars: pd.DataFrame) -> str:
     >>> fingerprint(bars) == before
     False
     """
-    if not all(dtype.kind in "biuf" for dtype in bars.dtypes):
+    if not all(dtype.kind == "f" for dtype in bars.dtypes):
         return schema.fingerprint(bars)
-    key = id(bars)
-    sums = _checksums(bars)
-    kept = _known.get(key)
-    if kept is not None and kept[0]() is bars and kept[1] == sums:
-        return kept[2]
-    digest = schema.fingerprint(bars)
-    reference = weakref.ref(bars, lambda _: _known.pop(key, None))
-    _known[key] = (reference, sums, digest)
-    return digest
+    check = _checksums(bars)
+    if check not in _known:
+        if len(_known) >= _KEPT:
+            del _known[next(iter(_known))]
+        _known[check] = schema.fingerprint(bars)
+    return _known[check]
 
 
-def _checksums(bars: pd.DataFrame) -> _Sums:
-    parts: list[tuple[int, ...]] = [(hash(tuple(bars.columns)), len(bars))]
-    columns = [pd.DatetimeIndex(bars.index).asi8]
-    columns += [bars.iloc[:, k].to_numpy("float64", na_value=np.nan) for k in range(bars.shape[1])]
-    for column in columns:
+def _checksums(bars: pd.DataFrame) -> _Check:
+    index = pd.DatetimeIndex(bars.index)
+    parts: list[object] = [tuple(bars.columns), index.unit]
+    numbers = (bars.iloc[:, k].to_numpy("float64") for k in range(bars.shape[1]))
+    weights = _weights(1 << max(len(bars) - 1, 1).bit_length())[: len(bars)]
+    for column in (index.asi8, *numbers):
         bits = np.ascontiguousarray(column).view(np.int64)
-        parts.append((int(np.add.reduce(bits)), int(np.bitwise_xor.reduce(bits))))
+        # The weights tell the order of the rows, which sum and xor alone do not.
+        parts += [int(np.bitwise_xor.reduce(bits)), int(np.dot(bits, weights))]
     return tuple(parts)
+
+
+@lru_cache(maxsize=4)
+def _weights(count: int) -> NDArray[np.int64]:
+    ends = np.iinfo(np.int64)
+    return np.random.default_rng(20_140_731).integers(ends.min, ends.max, count)

@@ -1,0 +1,166 @@
+"""Ways to change the later rows of bars, so that whoever knows them gives himself away."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from workbench.strategy.base import Strategy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CARRIED", "GAPPY", "Change", "carried", "carrying", "changes", "symbols_of", "with_gap"]
+
+Change = Callable[[pd.DataFrame, int, np.random.Generator], pd.DataFrame]
+
+GAPPY = "later bars × noise, with missing bars before"
+CARRIED = "later rows of the frames it carries changed"
+_PRICES = ("open", "high", "low", "close")
+_FACTOR = 3.0
+_SPREAD = 1 / 3
+
+
+def changes(bars: pd.DataFrame, *, carries: bool) -> Iterator[tuple[str, Change]]:
+    """Yield name and function of each change that makes sense for these bars.
+
+    A function takes the bars, the last row to leave alone, and a generator; it returns new
+    bars. Prices stay positive and in order: the prices of one bar move together.
+
+    Examples
+    --------
+    >>> bars = pd.DataFrame({"close": [1.0, 2.0]}, index=pd.date_range("2024", periods=2))
+    >>> found = dict(changes(bars, carries=False))
+    >>> found["later bars × 3"](bars, 0, np.random.default_rng(1))["close"].tolist()
+    [1.0, 6.0]
+    """
+    yield "later bars cut off", lambda frame, cut, _: frame.iloc[: cut + 1]
+    yield f"later bars × {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, _FACTOR)
+    yield f"later bars ÷ {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, 1 / _FACTOR)
+    every = np.ones(bars.shape[1], dtype=bool)
+    yield "later bars × noise", _noise(every)
+    yield GAPPY, _noise(every)
+    if bars.columns.nlevels == 2:
+        owners = bars.columns.get_level_values(1).astype(str)
+        for symbol in symbols_of(bars):
+            yield f"later bars of {symbol} alone × noise", _noise(np.asarray(owners == symbol))
+    fields = bars.columns.get_level_values(0)
+    extra = np.asarray(~fields.isin([*_PRICES, "volume"]))
+    if extra.any():
+        yield "later rows of the further columns changed", _noise(extra)
+    if carries:
+        yield CARRIED, lambda frame, _cut, _rng: frame
+
+
+def symbols_of(bars: pd.DataFrame) -> list[str]:
+    """Return the names of the targets' columns."""
+    if bars.columns.nlevels == 2:
+        return list(map(str, bars["close"].columns))
+    return [str(bars.attrs.get("symbol") or "the asset")]
+
+
+def with_gap(bars: pd.DataFrame, cut: int) -> pd.DataFrame:
+    """Return bars of which three up to `cut` are missing: filling from behind would show."""
+    gappy = bars.copy()
+    numbers = [k for k, kind in enumerate(bars.dtypes) if kind.kind == "f"]
+    gappy.iloc[max(cut - 2, 0) : cut + 1, numbers] = np.nan
+    return gappy
+
+
+def carried(strategy: Strategy) -> dict[str, pd.DataFrame | pd.Series]:
+    """Return the frames of a time index that a strategy has as attributes, its class's included."""
+    found: dict[str, pd.DataFrame | pd.Series] = {}
+    for owner in (*reversed(type(strategy).__mro__), strategy):
+        for name, value in vars(owner).items():
+            frame = isinstance(value, pd.DataFrame | pd.Series)
+            if frame and isinstance(value.index, pd.DatetimeIndex):
+                found[name] = value
+    return found
+
+
+def carrying(
+    strategy: Strategy,
+    frames: dict[str, pd.DataFrame | pd.Series],
+    cut: pd.Timestamp,
+    rng: np.random.Generator,
+) -> Strategy:
+    """Return a copy of a strategy whose frames have other numbers after the instant `cut`."""
+    changed = copy.copy(strategy)
+    for name, frame in frames.items():
+        index = pd.DatetimeIndex(frame.index)
+        late = np.asarray((index.tz_localize("UTC") if index.tz is None else index) > cut)
+        table = frame.to_frame() if isinstance(frame, pd.Series) else frame.copy()
+        for k, kind in enumerate(table.dtypes):
+            values = table.iloc[:, k].to_numpy(copy=True)
+            values[late] = rng.permutation(values[late])
+            if kind.kind == "f":
+                values[late] *= np.exp(rng.normal(0, _SPREAD, int(late.sum())))
+            table.isetitem(k, values)
+        # The class's attribute is hidden by one of the copy's own.
+        changed.__dict__[name] = table.iloc[:, 0] if isinstance(frame, pd.Series) else table
+    return changed
+
+
+def _scaled(bars: pd.DataFrame, cut: int, factor: float) -> pd.DataFrame:
+    """Multiply one symbol's later rows and divide the next one's: ranks change too."""
+    factors = np.full(bars.shape[1], factor)
+    if bars.columns.nlevels == 2:
+        symbols = symbols_of(bars)
+        for k, owner in enumerate(bars.columns.get_level_values(1).astype(str)):
+            if symbols.index(owner) % 2:
+                factors[k] = 1 / factor
+    return _times(bars, cut, np.tile(factors, (len(bars) - cut - 1, 1)), {})
+
+
+def _noise(columns: NDArray[np.bool_]) -> Change:
+    def noisy(bars: pd.DataFrame, cut: int, rng: np.random.Generator) -> pd.DataFrame:
+        rows = len(bars) - cut - 1
+        prices: dict[str, NDArray[np.float64]] = {}
+        factors = np.ones((rows, len(columns)))
+        fields = bars.columns.get_level_values(0)
+        owners = bars.columns.get_level_values(bars.columns.nlevels - 1)
+        one = bars.columns.nlevels == 1
+        for k, field in enumerate(fields):
+            symbol = "" if one else str(owners[k])
+            noise = np.exp(rng.normal(0, _SPREAD, rows))
+            if field in _PRICES:
+                noise = prices.setdefault(symbol, noise)
+            if columns[k]:
+                factors[:, k] = noise
+        own = np.flatnonzero(columns & ~np.asarray(fields.isin([*_PRICES, "volume"])))
+        return _times(bars, cut, factors, {int(k): rng.permutation(rows) for k in own})
+
+    return noisy
+
+
+def _times(
+    bars: pd.DataFrame,
+    cut: int,
+    factors: NDArray[np.float64],
+    mixed: dict[int, NDArray[np.intp]],
+) -> pd.DataFrame:
+    """Multiply later rows, after those of some columns have changed places.
+
+    Of a column that is no price it is not known what noise would mean to it: it may hold a
+    sign, a flag or a name.
+    """
+    later = slice(cut + 1, None)
+    if not mixed and all(kind == np.float64 for kind in bars.dtypes):
+        block = bars.to_numpy(copy=True)
+        block[later] *= factors
+        changed = pd.DataFrame(block, index=bars.index, columns=bars.columns, copy=False)
+    else:
+        changed = bars.copy()
+        for k, kind in enumerate(bars.dtypes):
+            values = bars.iloc[:, k].to_numpy(copy=True)
+            if k in mixed:
+                values[later] = values[later][mixed[k]]
+            if kind.kind == "f":
+                values[later] *= factors[:, k]
+            changed.isetitem(k, values)
+    changed.attrs = dict(bars.attrs)
+    return changed

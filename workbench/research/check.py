@@ -1,0 +1,254 @@
+"""``wb.check``: leaks, purity, warm-up and parity of a strategy, in one report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.data import loader, schema
+from workbench.errors import UsageError
+from workbench.research import leaks, purity, warmup
+from workbench.strategy.base import Strategy
+from workbench.strategy.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CheckReport", "check"]
+
+_SAMPLE = ("AAPL", "GOOG", "IBM", "MSFT")
+_LONGEST = 20_000
+_SHORTEST = 10
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found.
+
+    Parameters
+    ----------
+    strategy : str
+        As it prints.
+    data : str
+        The bars it was run on.
+    findings : tuple of str
+        What is wrong; empty when all is well.
+    notes : tuple of str
+        What is worth knowing and is not wrong in itself.
+    table : DataFrame
+        One row per check: ``verdict`` (ok, found, not done) and ``detail``, which says how
+        much was tried.
+    leaks : tuple of Leak
+        What revealed each leak, as facts.
+    """
+
+    strategy: str
+    data: str
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+    table: pd.DataFrame
+    leaks: tuple[leaks.Leak, ...] = field(default=(), repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        width = max(len(str(name)) for name in self.table.index)
+        lines = [f"{self.strategy} on {self.data}: {'ok' if self.ok else 'NOT OK'}"]
+        lines += [
+            f"  {name:<{width}}  {row.verdict:<8}  {row.detail}"
+            for name, row in self.table.iterrows()
+        ]
+        lines += [f"  ! {text}" for text in self.findings]
+        lines += [f"  · {text}" for text in self.notes]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(str(name))}</th>"
+            f"<td>{escape(row.verdict)}</td>"
+            f"<td style='text-align:left'>{escape(row.detail)}</td></tr>"
+            for name, row in self.table.iterrows()
+        )
+        items = "".join(f"<li><b>{escape(text)}</b></li>" for text in self.findings)
+        items += "".join(f"<li>{escape(text)}</li>" for text in self.notes)
+        return (
+            f"<div><b>{escape(self.strategy)}</b> on {escape(self.data)}: "
+            f"<b>{'ok' if self.ok else 'not ok'}</b><table>{rows}</table><ul>{items}</ul></div>"
+        )
+
+
+class _Report:
+    """Gathers rows, findings and notes."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[str, str]] = {}
+        self.findings: list[str] = []
+        self.notes: list[str] = []
+
+    def add(self, name: str, found: list[str], detail: str) -> None:
+        self.rows[name] = ("found" if found else "ok", detail)
+        self.findings += found
+
+
+def check(
+    strategy: Strategy | type[Strategy], bars: pd.DataFrame | None = None, *, cuts: int = 64
+) -> CheckReport:
+    """Check a strategy for what makes a backtest lie.
+
+    *Leaks*: rows after a cut point are cut off, scaled, given noise, one symbol at a time
+    too; a target at or before the cut that changes (by more than 1e-12) knew them.
+    *Purity*: the same bars give the same targets, and neither bars nor strategy are
+    changed. *Warm-up*: the history needed, measured, is not longer than declared.
+    *Parity*: a replay through the order path gives the orders and fills of the backtest.
+    What a strategy reads from elsewhere than its bars and attributes cannot be checked.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        An object; a class stands for its defaults.
+    bars : DataFrame, optional
+        What to run on; of more than 20,000 rows the last ones are taken. By default the
+        sample's AAPL, GOOG, IBM and MSFT, or as many of them as the strategy takes.
+    cuts : int
+        At how many rows the future is changed. More find rarer leaks; the time is
+        proportional.
+
+    Returns
+    -------
+    CheckReport
+        ``.ok``, ``.findings``, ``.notes``, ``.table``.
+
+    Raises
+    ------
+    UsageError
+        No strategy on bars, targets that break the contract, or fewer than 10 bars.
+    DataError
+        Bars that break the contract.
+
+    Examples
+    --------
+    >>> import workbench as wb
+    >>> class Tomorrow(wb.Strategy):
+    ...     def targets(self, bars):
+    ...         return (bars["close"].shift(-1) > bars["close"]).astype(float)
+    >>> report = check(Tomorrow, wb.bars("AAPL", source="sample"))
+    >>> report.ok, report.leaks[0].ahead
+    (False, 1)
+    """
+    subject = _subject(strategy)
+    given = _sample(subject) if bars is None else schema.check_bars(bars)
+    frame = given.iloc[-_LONGEST:]
+    if len(frame) < _SHORTEST:
+        raise UsageError(
+            f"a check needs at least {_SHORTEST} bars, not {len(frame)}", bars=len(frame)
+        )
+    if cuts < 1:
+        raise UsageError(f"cuts must be at least 1, not {cuts!r}", cuts=cuts)
+    report = _Report()
+    if len(given) > len(frame):
+        report.notes.append(f"of {len(given):,} bars the last {len(frame):,} were taken")
+    base = evaluate(subject, frame.copy())
+    found = leaks.search(subject, frame, base, cuts)
+    _leaks(report, found)
+    impure = purity.impurities(subject, frame, base)
+    report.add("purity", impure, "same bars, same targets; bars and strategy left as they were")
+    _warmup(report, warmup.measure(subject, frame, base))
+    _targets(report, frame, base)
+    return CheckReport(
+        strategy=repr(subject),
+        data=_told(frame),
+        findings=tuple(report.findings),
+        notes=tuple(report.notes),
+        table=pd.DataFrame.from_dict(
+            report.rows, orient="index", columns=["verdict", "detail"]
+        ).rename_axis("check"),
+        leaks=tuple(found.leaks),
+    )
+
+
+def _subject(strategy: Any) -> Strategy:
+    made = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
+    if not isinstance(made, Strategy):
+        raise UsageError(
+            f"a check takes an object or a class derived from wb.Strategy, not {strategy!r}"
+        )
+    return made
+
+
+def _sample(strategy: Strategy) -> pd.DataFrame:
+    """Return the sample's symbols together, where the strategy takes several, else the first."""
+    wide = min(strategy.max_symbols or len(_SAMPLE), len(_SAMPLE))
+    if wide > 1:
+        several = loader.bars(list(_SAMPLE[:wide]), source="sample")
+        try:
+            evaluate(strategy, several.copy())
+        except leaks.ANSWERS:
+            if strategy.min_symbols > 1:
+                raise
+        else:
+            return several
+    return loader.bars(_SAMPLE[0], source="sample")
+
+
+def _leaks(report: _Report, found: leaks.LeakSearch) -> None:
+    tried = sum(found.changes.values())
+    detail = (
+        f"{tried:,} changed futures of {len(found.changes)} kinds at {found.cuts} cut points; "
+        f"targets equal to {leaks.TOLERANCE:g}"
+    )
+    if found.leaks:
+        report.add("leaks", [str(found.leaks[0])], detail)
+        kinds = ", ".join(leak.change for leak in found.leaks)
+        report.notes.append(f"the leak shows when: {kinds}")
+    elif tried:
+        report.add("leaks", [], detail)
+    else:
+        report.rows["leaks"] = ("not done", "the strategy refused every changed future")
+    if found.refused:
+        report.notes.append(
+            f"the strategy refused {len(found.refused)} changed futures, which say nothing; "
+            f"the first: {found.refused[0]}"
+        )
+    if found.stopped:
+        report.notes.append(f"time ran out after {found.cuts} cut points")
+
+
+def _warmup(report: _Report, found: warmup.Warmup) -> None:
+    needed = "without end" if found.needed is None else f"{found.needed} bars"
+    detail = f"needed {needed}, declared {found.declared}; measured with {found.starts} starts"
+    if found.starts:
+        report.add("warm-up", [found.finding] if found.finding else [], detail)
+    else:
+        report.rows["warm-up"] = ("not done", "the strategy refused every shorter history")
+
+
+def _targets(report: _Report, bars: pd.DataFrame, base: NDArray[np.float64]) -> None:
+    known = ~np.isnan(base)
+    turns = int((np.diff(np.nan_to_num(base, nan=0.0), axis=0) != 0).sum())
+    gross = np.nansum(np.abs(base), axis=1)
+    report.add("targets", [], f"{known.mean():.0%} known, most gross exposure {gross.max():.3g}")
+    if not known.any():
+        report.notes.append("every target is NaN: nothing is ever traded, so nothing is proved")
+    elif turns == 0:
+        report.notes.append("the targets never change: that they do not leak proves little")
+    if gross.max() > 1 + leaks.TOLERANCE:
+        row = bars.index[int(gross.argmax())]
+        report.notes.append(
+            f"the targets sum to {gross.max():.3g} times equity at {row}: beyond a leverage of 1 "
+            "orders are cut; give wb.Sizing(leverage=...)"
+        )
+
+
+def _told(bars: pd.DataFrame) -> str:
+    info = schema.describe(bars)
+    return (
+        f"{', '.join(info.symbols)} {info.timeframe}, {len(bars):,} bars, "
+        f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}"
+    )

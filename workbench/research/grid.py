@@ -1,0 +1,177 @@
+"""The points of a sweep: which parameters take which values, and which combinations count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.errors import UsageError, nearest
+from workbench.strategy.base import Strategy
+from workbench.strategy.parameters import Param, specs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Constraint", "Grid"]
+
+Constraint = Callable[[dict[str, Any]], Any]
+
+_MOST = 10_000_000
+_MOST_VALUES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Points in a fixed order: the last parameter runs fastest.
+
+    Nothing is laid out but the numbers of the points; a point's strategy is made when it
+    is asked for.
+
+    Parameters
+    ----------
+    base : Strategy
+        Carries the parameters that are not swept.
+    values : mapping of str to tuple
+        The swept parameters, in the order they were given.
+    numbers : ndarray of int
+        The points that count, as positions in the full product.
+
+    Examples
+    --------
+    >>> from workbench.strategy.library import SmaCross
+    >>> grid = Grid.of(SmaCross, {"fast": [5, 30], "slow": range(20, 41, 20)},
+    ...                lambda p: p["fast"] < p["slow"])
+    >>> len(grid), [grid.params(k) for k in range(len(grid))]
+    (3, [{'fast': 5, 'slow': 20}, {'fast': 5, 'slow': 40}, {'fast': 30, 'slow': 40}])
+    """
+
+    base: Strategy
+    values: Mapping[str, tuple[Any, ...]]
+    numbers: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        strategy: type[Strategy] | Strategy,
+        given: Mapping[str, Any],
+        constraint: Constraint | None = None,
+    ) -> Grid:
+        """Check what was given and number the points.
+
+        Parameters
+        ----------
+        strategy : strategy class or object
+            An object's own parameters stand where none is swept; a class's defaults.
+        given : mapping
+            Per parameter an iterable of values, or one value that is then fixed. A value
+            that comes twice counts once.
+        constraint : callable, optional
+            Takes all parameters of a point as a dict; the point counts where it is true.
+
+        Raises
+        ------
+        UsageError
+            No strategy on bars; an unknown parameter; a value out of its bounds; nothing
+            to sweep; a constraint that no point passes; more points than can be run.
+        """
+        base = _base(strategy)
+        known = specs(base)
+        swept: dict[str, tuple[Any, ...]] = {}
+        fixed: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in known:
+                raise UsageError(
+                    f"{base.name} has no parameter {name!r}{nearest(name, known)}; "
+                    f"it has {', '.join(known) or 'none'}",
+                    strategy=base.name,
+                    parameter=name,
+                )
+            if _is_one(value, known[name]):
+                fixed[name] = value
+            else:
+                swept[name] = _values(known[name], value, base.name)
+        if not swept:
+            raise UsageError(
+                f"nothing to sweep: give at least one parameter of {base.name} several values, "
+                f"e.g. {next(iter(known), 'name')}=range(5, 50)",
+                strategy=base.name,
+            )
+        grid = cls(base.replace(**fixed), swept, np.empty(0, dtype=np.int64))
+        return cls(grid.base, swept, grid._numbered(constraint))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def point(self, k: int) -> tuple[Any, ...]:
+        """Return the swept values of point `k`, in the order of `values`."""
+        number, found = int(self.numbers[k]), []
+        for values in reversed(tuple(self.values.values())):
+            number, at = divmod(number, len(values))
+            found.append(values[at])
+        return tuple(reversed(found))
+
+    def params(self, k: int) -> dict[str, Any]:
+        """Return all parameters of point `k`, the fixed ones included."""
+        return self.base.params | dict(zip(self.values, self.point(k), strict=True))
+
+    def strategy(self, k: int) -> Strategy:
+        """Return the strategy of point `k`."""
+        return self.base.replace(**dict(zip(self.values, self.point(k), strict=True)))
+
+    def _numbered(self, constraint: Constraint | None) -> NDArray[np.int64]:
+        full = math.prod(map(len, self.values.values()))
+        if full > _MOST:
+            sizes = " × ".join(f"{len(v):,} {name}" for name, v in self.values.items())
+            raise UsageError(
+                f"the grid has {full:,} points ({sizes}); {_MOST:,} are the most: widen the steps",
+                points=full,
+            )
+        if constraint is None:
+            return np.arange(full)
+        fixed = self.base.params
+        kept = [
+            number
+            for number, point in enumerate(product(*self.values.values()))
+            if self._passes(constraint, fixed | dict(zip(self.values, point, strict=True)))
+        ]
+        if not kept:
+            raise UsageError(f"none of the {full:,} points passes the constraint", points=full)
+        return np.array(kept, dtype=np.int64)
+
+    def _passes(self, constraint: Constraint, params: dict[str, Any]) -> bool:
+        try:
+            return bool(constraint(params))
+        except KeyError as error:
+            name = str(error.args[0])
+            raise UsageError(
+                f"the constraint asks for {name!r}, which is no parameter of {self.base.name}"
+                f"{nearest(name, params)}",
+                parameter=name,
+            ) from None
+
+
+def _base(strategy: Any) -> Strategy:
+    base = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
+    if not isinstance(base, Strategy):
+        raise UsageError(
+            f"a sweep takes a class or an object derived from wb.Strategy, not {strategy!r}"
+        )
+    return base
+
+
+def _is_one(value: Any, spec: Param) -> bool:
+    return isinstance(value, str | bytes | spec.type) or not isinstance(value, Iterable)
+
+
+def _values(spec: Param, given: Iterable[Any], owner: str) -> tuple[Any, ...]:
+    found = list(islice(given, _MOST_VALUES + 1))
+    if not found:
+        raise UsageError(f"{owner}: {spec.name} was given no values", parameter=spec.name)
+    if len(found) > _MOST_VALUES:
+        raise UsageError(f"{owner}: {spec.name} was given no end of values", parameter=spec.name)
+    return tuple(dict.fromkeys(spec.check(value, owner) for value in found))

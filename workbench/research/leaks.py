@@ -1,0 +1,235 @@
+"""The future cannot change the past: the search for targets that know later bars.
+
+The strategy is run on its bars, then again on bars whose rows after some row are changed
+or cut off. A target at or before that row that comes out differently has used a later
+bar. Whatever the strategy derives from its bars, a higher timeframe or a second symbol,
+is changed with them; frames it carries as attributes are changed too. What it reads from
+elsewhere (a file, a global, a closure) is out of reach.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import WorkbenchError
+from workbench.research.changes import (
+    CARRIED,
+    GAPPY,
+    Change,
+    carried,
+    carrying,
+    changes,
+    symbols_of,
+    with_gap,
+)
+from workbench.strategy.base import Strategy
+from workbench.strategy.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ANSWERS", "TOLERANCE", "Leak", "LeakSearch", "differing", "search"]
+
+# What a strategy may raise on bars it does not like: shorter ones, or ones with gaps.
+ANSWERS = (
+    WorkbenchError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+# Targets are fractions of equity; a sum may round differently when fewer rows follow it.
+TOLERANCE = 1e-12
+_SEED = 20_140_731
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A target that used a later bar.
+
+    Parameters
+    ----------
+    change : str
+        What was done to the bars after `cut`.
+    cut : Timestamp
+        The last row that was left as it was.
+    row : Timestamp
+        The first row whose target changed.
+    symbol : str
+        Of that target.
+    before, after : float
+        The target on the true and on the changed bars.
+    ahead : int
+        How many bars ahead it looks, at least.
+    """
+
+    change: str
+    cut: pd.Timestamp
+    row: pd.Timestamp
+    symbol: str
+    before: float
+    after: float
+    ahead: int
+
+    def __str__(self) -> str:
+        return (
+            f"leak: the target of {self.symbol} at {self.row} turned from {self.before:g} to "
+            f"{self.after:g} when only bars after {self.cut} were changed ({self.change}); "
+            f"it looks at least {self.ahead} bar{'s' * (self.ahead > 1)} ahead"
+        )
+
+
+@dataclass
+class LeakSearch:
+    """What was found, and how hard it was looked for.
+
+    Parameters
+    ----------
+    leaks : list of Leak
+        The first one of each kind of change that showed any.
+    changes : dict of str to int
+        How often each kind of change was tried.
+    cuts : int
+        At how many rows.
+    refused : list of str
+        What the strategy raised on changed bars; such a try says nothing.
+    stopped : bool
+        Whether time ran out before all cuts were tried.
+    """
+
+    leaks: list[Leak] = field(default_factory=list)
+    changes: dict[str, int] = field(default_factory=dict)
+    cuts: int = 0
+    refused: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+
+def search(
+    strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64], cuts: int = 64
+) -> LeakSearch:
+    """Look for targets that know later bars.
+
+    Cut points are drawn with a fixed seed: around the warm-up (a filled warm-up shows
+    there), at rows where a target changes (a leak that decides is seen there), just before
+    the end, and spread over the rest.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    bars : DataFrame
+        Not changed.
+    base : ndarray
+        (rows, symbols), the targets on `bars`.
+    cuts : int
+        How many cut points.
+
+    Returns
+    -------
+    LeakSearch
+    """
+    found = LeakSearch()
+    ends = time.monotonic() + _SECONDS
+    symbols = symbols_of(bars)
+    frames = carried(strategy)
+    open_changes = dict(changes(bars, carries=bool(frames)))
+    for cut in _cuts(base, strategy.warmup, cuts):
+        if not open_changes or time.monotonic() > ends:
+            found.stopped = bool(open_changes)
+            break
+        found.cuts += 1
+        for name, change in list(open_changes.items()):
+            rng = np.random.default_rng([_SEED, cut])
+            judged = _Try(strategy, bars, base, cut)
+            try:
+                leak = judged.leak(name, change, rng, symbols, frames)
+            except ANSWERS as error:
+                found.refused.append(f"{type(error).__name__}: {error}")
+                continue
+            found.changes[name] = found.changes.get(name, 0) + 1
+            if leak is not None:
+                found.leaks.append(leak)
+                del open_changes[name]
+    found.leaks.sort(key=lambda leak: leak.row)
+    return found
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One cut point."""
+
+    strategy: Strategy
+    bars: pd.DataFrame
+    base: NDArray[np.float64]
+    cut: int
+
+    def leak(
+        self,
+        name: str,
+        change: Change,
+        rng: np.random.Generator,
+        symbols: list[str],
+        frames: dict[str, pd.DataFrame | pd.Series],
+    ) -> Leak | None:
+        bars, base, cut = self.bars, self.base, self.cut
+        if name == GAPPY:
+            bars = with_gap(bars, cut)
+            base = evaluate(self.strategy, bars)
+        strategy = self.strategy
+        if name == CARRIED:
+            strategy = carrying(strategy, frames, bars.index[cut], rng)
+        found = evaluate(strategy, change(bars, cut, rng))
+        rows = differing(base[: cut + 1], found[: cut + 1], TOLERANCE)
+        if not len(rows):
+            return None
+        row, column = rows[0]
+        return Leak(
+            change=name,
+            cut=bars.index[cut],
+            row=bars.index[row],
+            symbol=symbols[column],
+            before=float(base[row, column]),
+            after=float(found[row, column]),
+            ahead=int(cut + 1 - row),
+        )
+
+
+def differing(
+    one: NDArray[np.float64], other: NDArray[np.float64], tolerance: float
+) -> NDArray[np.intp]:
+    """Return (row, column) of all cells that differ, in the order of rows; NaN equals NaN.
+
+    Examples
+    --------
+    >>> one = np.array([[1.0], [np.nan], [2.0]])
+    >>> differing(one, np.array([[1.0], [np.nan], [2.1]]), 1e-12).tolist()
+    [[2, 0]]
+    """
+    near = np.abs(one - other) <= tolerance * np.maximum(1.0, np.abs(one))
+    return np.argwhere(~(near | (np.isnan(one) & np.isnan(other))))
+
+
+def _cuts(base: NDArray[np.float64], warmup: int, count: int) -> list[int]:
+    rows = len(base)
+    if rows < 3:
+        return list(range(rows - 1))
+    rng = np.random.default_rng(_SEED)
+    last = rows - 2
+    edge = min(max(warmup, 8), last)
+    chosen = {last, last - 1, max(last - 5, 0), edge, edge - 1, edge // 2, 1}
+    chosen |= set(rng.integers(0, min(2 * edge, last) + 1, count // 8).tolist())
+    with np.errstate(invalid="ignore"):
+        turns = np.flatnonzero((np.diff(base, axis=0) != 0).any(axis=1)) + 1
+    turns = turns[turns <= last]
+    if len(turns):
+        chosen |= set(rng.choice(turns, min(len(turns), count // 3), replace=False).tolist())
+    spread = np.linspace(0, last, max(count - len(chosen), 0) + 2)[1:-1]
+    jitter = rng.uniform(-0.5, 0.5, len(spread)) * last / (len(spread) + 1)
+    chosen |= set(np.clip(spread + jitter, 0, last).astype(int).tolist())
+    return sorted(chosen)

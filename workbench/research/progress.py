@@ -1,0 +1,114 @@
+"""What a long computation says: before it starts, and while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Plan", "Progress", "duration", "size"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep will cost, measured on its own first points.
+
+    Parameters
+    ----------
+    points, bars : int
+    seconds : float
+        Expected for all points, on one core.
+    memory_bytes : int
+        Expected peak beyond the bars: what one point needs while it runs, and the table of
+        all statistics.
+
+    Examples
+    --------
+    >>> print(Plan(4050, 3270, 2.84, 1_600_000))
+    4,050 points × 3,270 bars: about 3 s, peak memory 1.5 MiB beyond the bars
+    """
+
+    points: int
+    bars: int
+    seconds: float
+    memory_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.points:,} points × {self.bars:,} bars: about {duration(self.seconds)}, "
+            f"peak memory {size(self.memory_bytes)} beyond the bars"
+        )
+
+
+class Progress:
+    """A bar with rate and time left, in a terminal and in Jupyter; nothing where not wanted.
+
+    Examples
+    --------
+    >>> with Progress("sweep", total=3, shown=False) as bar:
+    ...     bar.say("about to start")
+    ...     bar.step()
+    """
+
+    def __init__(self, title: str, total: int, *, shown: bool) -> None:
+        self._title, self._total, self._shown = title, total, shown
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def say(self, text: str) -> None:
+        """Write a line; before the first step, so that it stands above the bar."""
+        if self._shown:
+            from tqdm.auto import tqdm
+
+            tqdm.write(text)
+
+    def step(self, count: int = 1) -> None:
+        """Count points as done."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=self._total, desc=self._title, unit=" points", smoothing=0.05)
+        self._bar.update(count)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def duration(seconds: float) -> str:
+    """Say a time span as a person would.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(42.4), duration(400), duration(7300)
+    ('under 1 s', '42 s', '7 min', '2.0 h')
+    """
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Say a number of bytes.
+
+    Examples
+    --------
+    >>> size(900), size(3_500_000), size(2**31)
+    ('900 B', '3.3 MiB', '2.0 GiB')
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"

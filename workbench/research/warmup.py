@@ -1,0 +1,102 @@
+"""How much history a strategy needs, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from workbench.research.leaks import ANSWERS, differing
+from workbench.strategy.base import Strategy
+from workbench.strategy.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FORGOTTEN", "Warmup", "measure"]
+
+# A millionth of equity is no trade: what an exponential average remembers below is forgotten.
+FORGOTTEN = 1e-6
+_SEED = 20_140_731
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """The history a strategy declares, and the one it needs.
+
+    Parameters
+    ----------
+    declared : int
+        ``strategy.warmup``.
+    needed : int or None
+        From this row on the targets did not depend on how many rows came before, to a
+        millionth of equity; None where they still did at the end of the shortest history.
+    starts : int
+        With how many starts of the history it was measured.
+    row : Timestamp or None
+        The last row that showed it.
+    """
+
+    declared: int
+    needed: int | None
+    starts: int
+    row: pd.Timestamp | None = None
+
+    @property
+    def finding(self) -> str:
+        """What is wrong, or an empty text."""
+        if self.needed is None:
+            return (
+                f"warm-up: the target at {self.row} still depends on where the history starts; "
+                "no warm-up is enough, and live will differ from the backtest"
+            )
+        if self.needed > self.declared:
+            return (
+                f"warm-up: declared {self.declared}, but {self.needed} bars are needed: until then "
+                f"the targets depend on where the history starts (seen at {self.row}); "
+                f"return at least {self.needed} from `warmup`"
+            )
+        return ""
+
+
+def measure(
+    strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64], starts: int = 12
+) -> Warmup:
+    """Measure the history that a strategy needs.
+
+    It is run on histories that start later, at seeded rows of the first half. The last row
+    whose target differs from the one on all bars tells what that start needed; the worst
+    start counts. It is a lower bound: rarer bars might need more.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    bars : DataFrame
+    base : ndarray
+        (rows, symbols), the targets on `bars`.
+    starts : int
+        How many starts to try.
+    """
+    rng = np.random.default_rng(_SEED)
+    half = len(bars) // 2
+    at = sorted({1, 2, half, *rng.integers(1, max(half, 2), max(starts - 3, 0)).tolist()})
+    needed, row, tried = 0, None, 0
+    for start in at:
+        if not 0 < start < len(bars) - 1:
+            continue
+        try:
+            found = evaluate(strategy, bars.iloc[start:])
+        except ANSWERS:
+            continue
+        tried += 1
+        rows = differing(base[start:], found, FORGOTTEN)
+        if not len(rows):
+            continue
+        last = int(rows[-1][0])
+        if last >= len(found) - 1 and start + strategy.warmup < len(bars) - 1:
+            return Warmup(strategy.warmup, None, tried, bars.index[start + last])
+        if last + 1 > needed:
+            needed, row = last + 1, bars.index[start + last]
+    return Warmup(strategy.warmup, needed, tried, row)
