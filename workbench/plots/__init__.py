@@ -3,7 +3,17 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = ("distribution", "equity", "heatmap", "market", "monthly", "panes", "result", "theme")
+_MODULES = (
+    "distribution",
+    "equity",
+    "heatmap",
+    "market",
+    "monthly",
+    "page",
+    "panes",
+    "result",
+    "theme",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

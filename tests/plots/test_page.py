@@ -1,0 +1,21 @@
+import re
+
+import pytest
+from bokeh.plotting import figure
+
+from workbench.errors import UsageError
+from workbench.plots.page import save
+
+
+def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
+    drawn = figure(title="A line")
+    drawn.line([1, 2, 3], [3, 1, 2])
+    page = save(drawn, tmp_path / "new" / "line.html", title="Lines & <b>more</b>", theme="dark")
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>Lines &amp; &lt;b&gt;more&lt;/b&gt;</h1>" in text
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
+
+
+def test_an_unknown_theme_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="light"):
+        save(figure(), tmp_path / "x.html", theme="lihgt")
