@@ -13,11 +13,12 @@ from workbench.errors import UsageError, nearest
 from workbench.strategy import registry
 from workbench.strategy.evaluate import evaluate
 from workbench.strategy.parameters import Param, collect
+from workbench.strategy.source import code_hash
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BaseStrategy", "EventStrategy", "Strategy", "evaluate", "unfinished"]
+__all__ = ["BaseStrategy", "EventStrategy", "Strategy", "code_hash", "evaluate", "unfinished"]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

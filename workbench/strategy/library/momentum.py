@@ -41,11 +41,11 @@ class Momentum(Strategy):
     def targets(self, bars: pd.DataFrame) -> pd.Series | pd.DataFrame:
         """Give the best equal weights on the first bar of a period, 0 for the rest, NaN between."""
         close = bars["close"]
-        table = close.to_frame() if close.ndim == 1 else close
-        past = ta.rocp(table, self.lookback).ffill().shift(self.skip).where(table.notna())
+        past = ta.rocp(close, self.lookback).ffill().shift(self.skip).where(close.notna())
+        past = past.to_frame() if close.ndim == 1 else past
         rank = past.rank(axis=1, ascending=False, method="first")
         held = (rank <= self.top) & (past > 0)
-        weights = held / min(self.top, table.shape[1])
+        weights = held / min(self.top, past.shape[1])
         known = past.notna().any(axis=1) & self._first(pd.DatetimeIndex(bars.index))
         targets: pd.DataFrame = weights.where(known, np.nan)
         return targets.iloc[:, 0] if close.ndim == 1 else targets
