@@ -1,0 +1,140 @@
+"""The one application: routes, pages and the guard around both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import panel as pn
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from panel.io.fastapi import add_applications
+from starlette.concurrency import run_in_threadpool
+
+from workbench import __version__
+from workbench.config import Settings
+from workbench.errors import InvariantError
+from workbench.server import home, html, login, problems
+from workbench.server.guard import Guard, Rules
+from workbench.server.keys import secret_key
+from workbench.server.pages import Context, PageFile, discover, failure, reader, safe, view_of
+from workbench.server.routes import data, orders, research, system
+from workbench.server.services import Services, open_services
+from workbench.server.shell import shell
+
+__all__ = ["create_app"]
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_PUBLIC = frozenset({"/login", "/healthz"}) | html.PUBLIC_ASSETS
+# tornado, between Panel and the guard, writes header names its own way
+_IDENTITY = ["x-wb-user", "x-wb-roles", "x-wb-theme", "X-Wb-User", "X-Wb-Roles", "X-Wb-Theme"]
+_TAGS = [
+    {"name": "data", "description": "Symbols and bars."},
+    {"name": "research", "description": "Strategies and backtests."},
+    {"name": "desk", "description": "Orders, positions, account and the kill switch."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application of a workspace.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``port`` must be the port it will be served on: the pages' sockets answer to
+        their own origin only.
+
+    Returns
+    -------
+    FastAPI
+        With ``state.services``. Its outermost layer is the guard.
+    """
+    services = open_services(settings)
+    app: FastAPI = FastAPIOffline(
+        title="Workbench",
+        version=__version__,
+        summary="Bars, strategies, backtests and the desk, over the same numbers as the notebooks.",
+        redoc_url=None,
+        static_url="/assets/docs",
+        favicon_url="/assets/mark.svg",
+        openapi_tags=_TAGS,
+        lifespan=_lifespan,
+    )
+    app.state.services = services
+    problems.install(app)
+    for router in (
+        login.router,
+        html.router,
+        home.router,
+        system.router,
+        data.router,
+        research.router,
+        orders.router,
+    ):
+        app.include_router(router)
+    _mount_pages(app, services)
+    app.add_middleware(
+        Guard,
+        sessions=services.sessions,
+        rules=_rules(settings, services),
+        observe=services.metrics.observe,
+    )
+    outermost: Any = app.user_middleware[0].cls
+    if outermost is not Guard:
+        raise InvariantError("the guard must be the outermost layer")
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    services.desk.start()
+    try:
+        yield
+    finally:
+        await run_in_threadpool(services.close)
+
+
+def _rules(settings: Settings, services: Services) -> Rules:
+    is_local = settings.host in _LOOPBACK
+    return Rules(
+        cookie=services.cookie,
+        public=_PUBLIC,
+        hosts=_LOOPBACK if is_local else None,
+        is_secure=services.is_secure,
+    )
+
+
+def _mount_pages(app: FastAPI, services: Services) -> None:
+    # without threads one page's callback holds up every other request
+    pn.extension("tabulator", nthreads=4)
+    pages = discover(services.settings)
+    settings = services.settings
+    names = {settings.host, *(_LOOPBACK if settings.host in _LOOPBACK else ())}
+    add_applications(
+        {f"/{page.slug}": _page_function(page, pages, services) for page in pages},
+        app=app,
+        title={f"/{page.slug}": f"{page.title} · Workbench" for page in pages},
+        websocket_origin=[f"{name}:{settings.port}" for name in sorted(names)],
+        sign_sessions=True,
+        secret_key=secret_key(settings),
+        include_headers=_IDENTITY,
+        include_cookies=[],
+    )
+
+
+def _page_function(page: PageFile, pages: list[PageFile], services: Services) -> Callable[[], Any]:
+    def build() -> Any:
+        context = _context(services)
+        return shell(page, pages, view_of(page, context), context)
+
+    def failed(error: Exception) -> Any:
+        return shell(page, pages, failure(error), _context(services))
+
+    return safe(build, failed)
+
+
+def _context(services: Services) -> Context:
+    who, theme = reader()
+    return Context(services, who, theme)

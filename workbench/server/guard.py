@@ -1,0 +1,344 @@
+"""The one layer outside everything: nothing passes that is not allowed by name.
+
+It is plain ASGI, because the two usual ways leave holes: dependencies and
+``BaseHTTPMiddleware`` never see the sockets of the pages, and what is added before the
+pages are mounted does not wrap them. It must be the first of ``app.user_middleware``.
+
+The pages put every header of their request into a token inside the page's source. So
+the cookie and the authorization header end here, and who asked travels on in
+``x-wb-user``, which a caller cannot set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from workbench.server.identity import Identity
+from workbench.server.problems import problem
+
+__all__ = ["Guard", "Rules"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Observe = Callable[[str, str, int, float], None]
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITE = frozenset({"same-origin", "none"})
+_STRIPPED = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
+_LONGEST_ADDRESS = 4096
+_CSP_API = "default-src 'none'; frame-ancestors 'none'"
+_CSP_PAGES = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_ALWAYS = {
+    b"x-content-type-options": b"nosniff",
+    # not "no-referrer": browsers then call the origin of our own forms "null"
+    b"referrer-policy": b"same-origin",
+    b"x-frame-options": b"DENY",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class Sessions(Protocol):
+    """Where a cookie's token becomes a user."""
+
+    async def identify(self, token: str) -> Identity | None:
+        """Return who holds the token, or None once it is unknown, over or revoked."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the guard goes by.
+
+    Parameters
+    ----------
+    cookie : str
+        The session cookie's name.
+    public : frozenset of str
+        Exact paths that strangers may see; nothing else.
+    hosts : frozenset of str, optional
+        Names the server answers to, without port; None takes any.
+    is_secure : bool
+        Whether browsers come by https.
+    max_body : int
+        Bytes of a request's body.
+    recheck_seconds : float
+        How often an open socket's session is looked up again.
+    """
+
+    cookie: str = "wb_session"
+    public: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
+    is_secure: bool = False
+    max_body: int = 1 << 20
+    recheck_seconds: float = 5.0
+    api: tuple[str, ...] = ("/api/", "/metrics", "/openapi.json")
+
+
+@dataclass
+class _Request:
+    """The headers the guard looks at, read once."""
+
+    scope: Scope
+    headers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = self.scope.get("headers", ())
+        self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in pairs}
+
+    @property
+    def path(self) -> str:
+        return str(self.scope["path"])
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        try:
+            jar = SimpleCookie(self.headers.get("cookie", ""))
+        except CookieError:
+            return {}
+        return {name: morsel.value for name, morsel in jar.items()}
+
+    def is_own_origin(self, *, is_secure: bool) -> bool:
+        """Whether the request names no origin but ours, and names one."""
+        site, origin = self.headers.get("sec-fetch-site"), self.headers.get("origin")
+        if site is None and origin is None:
+            return False
+        scheme = "https" if is_secure else "http"
+        return (site is None or site in _OWN_SITE) and (
+            origin is None or origin == f"{scheme}://{self.headers.get('host', '')}"
+        )
+
+
+class Guard:
+    """Default-deny for http and websocket alike.
+
+    Parameters
+    ----------
+    app : ASGI application
+    sessions : Sessions
+    rules : Rules
+    observe : callable, optional
+        Told method, route, status and seconds of each answer.
+    """
+
+    def __init__(
+        self, app: App, *, sessions: Sessions, rules: Rules, observe: Observe | None = None
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._rules = rules
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one connection through, or answer in the application's place."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    # -- http ------------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, started = _Request(scope), time.perf_counter()
+        outgoing = _Outgoing(send, self._headers_for(request.path))
+        inner = dict(scope)
+        identity = await self._identify(request)
+        refusal = self._refusal(request, identity)
+        if refusal is not None:
+            await refusal(scope, receive, outgoing)
+        else:
+            inner["headers"] = self._clean(request, identity)
+            inner["wb.identity"] = identity
+            body = _Body(receive, outgoing, self._rules.max_body)
+            await self._app(inner, body, body.send)
+        if self._observe is not None:
+            route = getattr(inner.get("route"), "path", "(none)")
+            seconds = time.perf_counter() - started
+            self._observe(scope["method"], route, outgoing.status, seconds)
+
+    def _refusal(self, request: _Request, identity: Identity | None) -> Response | None:
+        method = request.scope["method"]
+        if not self._is_our_host(request):
+            return problem(421, "this server does not answer to that name")
+        if len(request.path) + len(request.scope.get("query_string", b"")) > _LONGEST_ADDRESS:
+            return problem(414, f"an address has at most {_LONGEST_ADDRESS} characters")
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self._rules.max_body:
+            return problem(413, f"a body has at most {self._rules.max_body} bytes")
+        if identity is None and request.path not in self._rules.public:
+            return self._stranger(request, method)
+        if method not in _SAFE and not request.is_own_origin(is_secure=self._rules.is_secure):
+            return problem(
+                403,
+                "a request that changes something must come from this site's own pages; "
+                "a program sends the header Origin with the server's address",
+                "foreign-origin",
+            )
+        return None
+
+    def _stranger(self, request: _Request, method: str) -> Response:
+        if method not in ("GET", "HEAD") or request.path.startswith(self._rules.api):
+            return problem(401, "log in at /login first", "unauthenticated")
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        wanted = request.path + (f"?{query}" if query else "")
+        target = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='/')}"
+        return RedirectResponse(target, 303)
+
+    # -- websocket -------------------------------------------------------------------
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _Request(scope)
+        identity = await self._identify(request)
+        is_welcome = (
+            identity is not None
+            and self._is_our_host(request)
+            and "origin" in request.headers
+            and request.is_own_origin(is_secure=self._rules.is_secure)
+        )
+        if not is_welcome:
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        token = request.cookies.get(self._rules.cookie, "")
+        inner = dict(scope)
+        inner["headers"] = self._clean(request, identity)
+        inner["wb.identity"] = identity
+        watched = _Socket(receive, send)
+        watcher = asyncio.create_task(self._watch(token, watched))
+        try:
+            await self._app(inner, watched.receive, watched.send)
+        finally:
+            watcher.cancel()
+
+    async def _watch(self, token: str, socket: _Socket) -> None:
+        """End a socket that outlives its session."""
+        while True:
+            await asyncio.sleep(self._rules.recheck_seconds)
+            if await self._sessions.identify(token) is None:
+                await socket.end(4401, "the session is over; log in again")
+                return
+
+    # -- both ------------------------------------------------------------------------
+
+    async def _identify(self, request: _Request) -> Identity | None:
+        token = request.cookies.get(self._rules.cookie)
+        return await self._sessions.identify(token) if token else None
+
+    def _is_our_host(self, request: _Request) -> bool:
+        if self._rules.hosts is None:
+            return True
+        host = request.headers.get("host", "")
+        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        return name.lower() in self._rules.hosts
+
+    @staticmethod
+    def _clean(request: _Request, identity: Identity | None) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (name, value)
+            for name, value in request.scope["headers"]
+            if name not in _STRIPPED and not name.startswith(b"x-wb-")
+        ]
+        theme = request.cookies.get("wb_theme")
+        if theme in ("dark", "light"):
+            headers.append((b"x-wb-theme", theme.encode()))
+        if identity is not None:
+            headers.append((b"x-wb-user", identity.username.encode()))
+            headers.append((b"x-wb-roles", ",".join(identity.roles).encode()))
+        return headers
+
+    def _headers_for(self, path: str) -> dict[bytes, bytes]:
+        is_api = path.startswith(self._rules.api)
+        headers = dict(_ALWAYS)
+        headers[b"content-security-policy"] = (_CSP_API if is_api else _CSP_PAGES).encode()
+        if not path.startswith(("/static/", "/assets/", "/components/")):
+            headers[b"cache-control"] = b"no-store"
+        if self._rules.is_secure:
+            headers[b"strict-transport-security"] = b"max-age=31536000"
+        return headers
+
+
+class _Outgoing:
+    """Adds the headers that the application did not set, and remembers the status."""
+
+    def __init__(self, send: Send, headers: dict[bytes, bytes]) -> None:
+        self._send = send
+        self._headers = headers
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            present = {name.lower() for name, _ in message.get("headers", ())}
+            extra = [pair for pair in self._headers.items() if pair[0] not in present]
+            message = {**message, "headers": [*message.get("headers", ()), *extra]}
+        await self._send(message)
+
+
+class _Body:
+    """Counts a body that does not tell its length, and answers 413 when it is too long."""
+
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._left = most
+        self._most = most
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._left >= 0:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            answer = problem(413, f"a body has at most {self._most} bytes")
+            start = {"type": "http.response.start", "status": 413, "headers": answer.raw_headers}
+            await self._send(start)
+            await self._send({"type": "http.response.body", "body": bytes(answer.body)})
+
+
+class _Socket:
+    """A websocket that can also be ended from outside the application."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._ended: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    async def receive(self) -> Message:
+        incoming = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({incoming, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not incoming.done():
+                incoming.cancel()
+        return self._ended.result() if self._ended.done() else incoming.result()
+
+    async def send(self, message: Message) -> None:
+        if not self._ended.done():
+            await self._send(message)
+
+    async def end(self, code: int, reason: str) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        self._ended.set_result({"type": "websocket.disconnect", "code": code, "reason": reason})

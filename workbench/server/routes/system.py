@@ -1,0 +1,30 @@
+"""Whether the server is up, and what Prometheus reads."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from workbench.server.metrics import CONTENT_TYPE
+from workbench.server.services import services_of
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get("/healthz", tags=["desk"])
+def healthz() -> dict[str, str]:
+    """Say that the server answers; besides the login the only route open to strangers."""
+    return {"status": "ok"}
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(request: Request) -> Response:
+    """Give the figures in Prometheus' text format."""
+    services = services_of(request)
+    desk, shown = services.desk, services.metrics
+    shown.is_halted.set(desk.is_halted)
+    shown.equity.set(float(desk.standing().equity))
+    shown.open_orders.set(sum(order.state.is_open for order in desk.orders()))
+    return Response(shown.page(), media_type=CONTENT_TYPE)
