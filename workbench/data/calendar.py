@@ -28,6 +28,7 @@ __all__ = [
     "session_close",
     "session_labels",
     "sessions",
+    "utc_index",
 ]
 
 ALWAYS = "24/7"
@@ -92,10 +93,11 @@ def sessions(calendar: str, start: object = None, end: object = None) -> pd.Date
     last = _date(end) if end is not None else None
     if check_code(calendar) == ALWAYS:
         until = last if last is not None else pd.Timestamp.now("UTC").normalize().value
-        return _index(np.arange(first, until + 1, _DAY, dtype=np.int64))
+        # arange counts its steps in floats: keep it away from numbers of this size
+        return utc_index(first + np.arange(max(0, (until - first) // _DAY + 1)) * _DAY)
     labels = _table(calendar, first).labels
     stop = len(labels) if last is None else int(np.searchsorted(labels, last, side="right"))
-    return _index(labels[np.searchsorted(labels, first) : stop])
+    return utc_index(labels[np.searchsorted(labels, first) : stop])
 
 
 def session_close(session: str | date | datetime, calendar: str = "XNYS") -> pd.Timestamp:
@@ -111,7 +113,7 @@ def session_close(session: str | date | datetime, calendar: str = "XNYS") -> pd.
     >>> print(session_close("2024-07-03"))  # a half day
     2024-07-03 17:00:00+00:00
     """
-    label = _index(np.array([_date(session)]))
+    label = utc_index(np.array([_date(session)]))
     return pd.Timestamp(known_times(label, "1d", calendar)[0])
 
 
@@ -150,10 +152,10 @@ def known_times(
         return (times + pd.Timedelta(frame.delta)).rename("known")
     known = _known(times[times.notna()], frame, calendar)
     if not times.hasnans:
-        return _index(known).rename("known")
+        return utc_index(known).rename("known")
     filled = np.full(len(times), pd.NaT.value, dtype=np.int64)
     filled[times.notna()] = known
-    return _index(filled).rename("known")
+    return utc_index(filled).rename("known")
 
 
 def periods_per_year(timeframe: str | Timeframe, calendar: str = "XNYS") -> float:
@@ -200,12 +202,12 @@ def session_labels(index: pd.DatetimeIndex, calendar: str) -> tuple[pd.DatetimeI
     if check_code(calendar) == ALWAYS:
         days = times // _DAY * _DAY
         unique = np.unique(days)
-        return _index(days), Sessions(unique, unique, unique + _DAY)
+        return utc_index(days), Sessions(unique, unique, unique + _DAY)
     table = _table(calendar, int(times.min()) if len(times) else 0)
     position = np.searchsorted(table.opens, times, side="right") - 1
     inside = (position >= 0) & (times < table.closes[np.maximum(position, 0)])
     labels = np.where(inside, table.labels[np.maximum(position, 0)], pd.NaT.value)
-    return _index(labels), table
+    return utc_index(labels), table
 
 
 def period_starts(index: pd.DatetimeIndex, timeframe: str | Timeframe) -> Longs:
@@ -224,6 +226,12 @@ def period_starts(index: pd.DatetimeIndex, timeframe: str | Timeframe) -> Longs:
     offset = 4 if length % 7 == 0 else 0
     starts: Longs = ((days - offset) // length * length + offset) * _DAY
     return starts
+
+
+def utc_index(nanoseconds: Longs) -> pd.DatetimeIndex:
+    """Return an index of UTC times named ``time`` from nanoseconds since 1970; NaT stays NaT."""
+    index = pd.DatetimeIndex(nanoseconds.astype("datetime64[ns]"))
+    return index.tz_localize("UTC").rename("time")
 
 
 def _known(times: pd.DatetimeIndex, frame: Timeframe, calendar: str) -> Longs:
@@ -293,10 +301,6 @@ def _date(value: object) -> int:
         raise UsageError("a session needs a date, not NaT")
     naive = stamp.tz_convert("UTC").tz_localize(None) if stamp.tz is not None else stamp
     return int(naive.normalize().as_unit("ns").value)
-
-
-def _index(nanoseconds: Longs) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")).tz_localize("UTC")
 
 
 def _refuse_naive() -> pd.DatetimeIndex:

@@ -35,7 +35,7 @@ from workbench.core.clock import WallClock
 from workbench.core.ports import BarSource, Clock
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
-from workbench.data.calendar import known_times
+from workbench.data.calendar import known_times, utc_index
 from workbench.data.coverage import Span
 from workbench.data.schema import check_bars, fingerprint
 from workbench.errors import DataError, UsageError
@@ -234,8 +234,8 @@ class Catalog:
     def _ask(self, source: BarSource, symbol: str, timeframe: Timeframe, gap: Span) -> pd.DataFrame:
         start, end = (pd.Timestamp(side) if side else None for side in gap)
         bars = check_bars(source.history(symbol, timeframe, start, end))
-        index = pd.DatetimeIndex(bars.index).copy()
-        index.freq = None  # a file cannot hold it, and both ways must give the same
+        # An index made anew has no freq: a file cannot hold it, and both ways must be equal.
+        index = utc_index(pd.DatetimeIndex(bars.index).asi8)
         bars = bars.set_axis(index, axis=0)
         if getattr(source, "is_final", False):
             return bars
@@ -295,13 +295,14 @@ def _read(path: Path) -> tuple[pd.DataFrame, Manifest] | None:
     if not path.is_file():
         return None
     try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        # One handle, as the file may be replaced at any time; read_table opens it twice.
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file, page_checksum_verification=True).read()
         told = json.loads((table.schema.metadata or {})[_KEY])
         covered = tuple((start, end) for start, end in told.pop("covered"))
         manifest = Manifest(covered=covered, dropped=tuple(told.pop("dropped")), **told)
         columns = {name: table[name].to_numpy() for name in table.column_names if name != "time"}
-        index = pd.DatetimeIndex(table["time"].to_numpy()).tz_localize("UTC").rename("time")
-        bars = pd.DataFrame(columns, index=index)
+        bars = pd.DataFrame(columns, index=utc_index(table["time"].to_numpy()))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(
             path, str(error).splitlines()[0][:200] if str(error) else repr(error)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, session_labels, sessions
+from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
 
 __all__ = ["expected_times"]
 
@@ -40,12 +40,13 @@ def expected_times(
     size = int(frame.delta.total_seconds()) * 1_000_000_000
     first, last = times.as_unit("ns").asi8[[0, -1]]
     if calendar == ALWAYS:
-        return _index(np.arange(first // size * size, last + 1, size))
+        begin = first // size * size
+        return utc_index(begin + np.arange((last - begin) // size + 1) * size)
     _, table = session_labels(times, calendar)
     inside = (table.closes > first) & (table.opens <= last)
     opens, closes = table.opens[inside], table.closes[inside]
     grids = [
-        np.concatenate([np.arange(low, high, size) for low, high in starts])
+        np.concatenate([low + np.arange(-((low - high) // size)) * size for low, high in starts])
         if len(starts)
         else np.empty(0, dtype=np.int64)
         for starts in (
@@ -55,8 +56,4 @@ def expected_times(
     ]
     hits = [np.isin(times.as_unit("ns").asi8, grid).sum() for grid in grids]
     grid = grids[int(hits[1] > hits[0])]
-    return _index(grid[(grid >= first) & (grid <= last)])
-
-
-def _index(nanoseconds: np.ndarray) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(nanoseconds.astype("datetime64[ns]")).tz_localize("UTC")
+    return utc_index(grid[(grid >= first) & (grid <= last)])

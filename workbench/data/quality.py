@@ -267,9 +267,11 @@ def _split_like(prices: Mapping[str, Floats]) -> tuple[npt.NDArray[np.int64], Fl
     size = np.maximum(ratio, 1 / ratio)
     close_to = np.abs(size[:, None] / _RATIOS - 1).min(axis=1) < _SPLIT
     extreme = np.abs(_robust_z(np.log(ratio))) > _SPIKE
-    # After a split the price stays: a spike does not.
-    gone = np.log(prices["close"][1:] / prices["close"][:-1])
-    stays = np.abs(gone) > 0.5 * np.abs(np.log(ratio))
+    # A split moves the price for good, a spike does not: look a bar further on both sides.
+    level = np.log(prices["close"])
+    before = np.concatenate([level[:1], level[:-2]])
+    after = np.concatenate([level[2:], level[-1:]])
+    stays = np.abs(after - before) > 0.5 * np.abs(np.log(ratio))
     where = np.flatnonzero(close_to & extreme & stays)
     return where + 1, ratio[where]
 

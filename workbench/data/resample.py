@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, known_times, period_starts, session_labels
+from workbench.data.calendar import ALWAYS, known_times, period_starts, session_labels, utc_index
 from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
 from workbench.errors import UsageError, nearest
 
@@ -94,7 +94,7 @@ def resample(
         raise UsageError(f"by= may not be {by!r}{nearest(str(by), ['session', 'clock'])}", by=by)
     index = pd.DatetimeIndex(source.index)
     bins = _bins(index, short, long, info.calendar, chosen)
-    longer = _aggregate(source, bins, index)
+    longer = _aggregate(source, bins)
     if not partial and len(longer):
         reached = known_times(index[-1:], short, info.calendar).as_unit("ns").asi8[0]
         longer = longer[bins.ends <= reached]
@@ -163,27 +163,24 @@ def _session_bins(days: pd.DatetimeIndex, long: Timeframe, calendar: str) -> _Bi
         _, first, inverse = np.unique(starts, return_index=True, return_inverse=True)
         labels = valid.asi8[first]
     code[inside] = inverse
-    stamps = pd.DatetimeIndex(labels.view("datetime64[ns]")).tz_localize("UTC")
     if long.unit == "d" and long.count > 1:
         ends = np.unique(starts) + int(long.delta.total_seconds() * 1e9)
     else:
-        ends = known_times(stamps, long, calendar).asi8
+        ends = known_times(utc_index(labels), long, calendar).asi8
     return _Bins(code, labels, ends)
 
 
-def _aggregate(bars: pd.DataFrame, bins: _Bins, index: pd.DatetimeIndex) -> pd.DataFrame:
+def _aggregate(bars: pd.DataFrame, bins: _Bins) -> pd.DataFrame:
     inside = bins.code >= 0
     bare = bars[list(FIELDS)].copy(deep=False)
     bare.attrs = {}
-    grouped = bare[inside].groupby(bins.code[inside], sort=True)
+    present, code = bare[inside], bins.code[inside]
     fields = {}
     for name, how in _HOW.items():
-        part = grouped[name] if bars.columns.nlevels == 1 else grouped[[name]]
+        part = present[name].groupby(code, sort=True)
         fields[name] = part.sum(min_count=1) if how == "sum" else getattr(part, how)()
     if bars.columns.nlevels == 1:
         longer = pd.DataFrame(fields)
     else:
-        longer = pd.concat(list(fields.values()), axis=1)
-        longer.columns = longer.columns.set_names(["field", "symbol"])
-    stamps = pd.DatetimeIndex(bins.labels.view("datetime64[ns]")).tz_localize("UTC")
-    return longer.set_axis(stamps.rename(index.name or "time"), axis=0)
+        longer = pd.concat(fields, axis=1, names=["field", "symbol"])
+    return longer.set_axis(utc_index(bins.labels), axis=0)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, session_labels, sessions
+from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
 from workbench.errors import UsageError
 
 __all__ = ["SyntheticSource"]
@@ -250,6 +250,5 @@ def _columns(
 
 
 def _frame(values: Floats, times: Longs) -> pd.DataFrame:
-    index = pd.DatetimeIndex(times.view("datetime64[ns]")).tz_localize("UTC").rename("time")
     names = ["open", "high", "low", "close", "volume", "spread"]
-    return pd.DataFrame(values, index=index, columns=names)
+    return pd.DataFrame(values, index=utc_index(times), columns=names)
