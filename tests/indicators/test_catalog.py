@@ -30,6 +30,23 @@ def test_no_module_takes_the_place_of_an_indicator():
     assert not modules & set(dir(wb.ta))
 
 
+@pytest.mark.parametrize("jedi", [True, False])
+def test_jupyter_completes_names_and_parameters(jedi):
+    code = f"""
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell("import workbench as wb")
+shell.Completer.use_jedi = {jedi}
+for text in ("wb.ta.bb", "wb.ta.sma(bars, timep", "wb.strategies.Sma"):
+    with provisionalcompleter():
+        print([c.text for c in shell.Completer.completions(text, len(text))])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for wanted in ("bbands", "timeperiod=", "SmaCross"):
+        assert wanted in done.stdout
+
+
 @pytest.mark.parametrize("how", ["missing", "broken"])
 def test_without_talib_the_error_says_what_to_install(tmp_path, how):
     """In a fresh interpreter where talib cannot be imported."""

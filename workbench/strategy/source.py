@@ -79,6 +79,8 @@ def _is_plain(name: str, value: Any) -> bool:
 
 def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
     for name, value in sorted(vars(cls).items()):
+        if name.startswith("__annotate"):  # made by the compiler from 3.14 on
+            continue
         for found in (value, *(getattr(value, a, None) for a in ("fget", "func", "__func__"))):
             if isinstance(found, FunctionType):
                 yield name, found
