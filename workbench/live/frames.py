@@ -75,7 +75,7 @@ def orders_frame(runner: Runner, index: pd.DatetimeIndex) -> pd.DataFrame:
             "side": _words([order.side.value for order in orders]),
             "type": _words([order.type.value for order in orders]),
             "quantity": _floats(order.quantity for order in orders),
-            "target": _floats(order.target for order in orders),
+            "target": _floats(runner.wanted.get(order.order_id) for order in orders),
             "limit_price": _floats(order.limit_price for order in orders),
             "stop_price": _floats(order.stop_price for order in orders),
             "status": _words([_status(order) for order in orders]),
@@ -117,5 +117,5 @@ def _words(values: list[str]) -> np.ndarray:
     return np.array(values, dtype=object)
 
 
-def _floats(values: Iterable[Decimal | None]) -> np.ndarray:
+def _floats(values: Iterable[Decimal | float | None]) -> np.ndarray:
     return np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)

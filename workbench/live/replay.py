@@ -166,6 +166,7 @@ class Runner:
         self.manager = ReplayManager(OrderCore(gate), self.journal, self.venue, self.clock)
         self.decider = TargetDecider(FloatBook.of(symbols, simulation.cash), terms)
         self.protection = protection_of(terms.stops)
+        self.wanted: dict[str, float] = {}
         shape = (len(self.times), len(symbols))
         self.targets: Floats = np.full(shape, np.nan)
         self.units: Floats = np.zeros(shape)
@@ -261,6 +262,7 @@ class Runner:
         judgement = self.manager.propose(intent, self._context())
         if judgement is not None and judgement.outcome != "refuse":
             self.decider.sent(symbol, intent.intent_id)
+            self.wanted[intent.intent_id] = decision.target
 
     def _context(self) -> Context:
         ledger, book = self.manager.core.ledger, self.decider.book

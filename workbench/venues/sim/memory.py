@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +37,7 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.cash: Decimal | None = None
         self.orders: dict[str, Order] = {}
         self.fills: list[Fill] = []
         kept = self._load() if path.exists() else 0
@@ -44,9 +46,19 @@ class Memory:
 
     def write(self, kind: str, value: Order | Fill) -> None:
         """Put down an order's state (``"order"``) or an execution (``"fill"``)."""
-        self._file.write(f"{dump({'kind': kind, 'value': encode(value)})}\n".encode())
+        self._put(kind, encode(value))
+
+    def _put(self, kind: str, value: dict[str, str]) -> None:
+        self._file.write(f"{dump({'kind': kind, 'value': value})}\n".encode())
         self._file.flush()
         os.fsync(self._file.fileno())
+
+    def open_account(self, cash: Decimal) -> Decimal:
+        """Put down the cash an account begins with, once; return what it began with."""
+        if self.cash is None:
+            self.cash = cash
+            self._put("account", {"cash": encode(cash)})
+        return self.cash
 
     def close(self) -> None:
         """Close the file."""
@@ -58,12 +70,8 @@ class Memory:
         for number, line in enumerate(whole[:kept].splitlines(), 1):
             try:
                 entry = json.loads(line)
-                if entry["kind"] == "fill":
-                    self.fills.append(decode(Fill, entry["value"]))
-                else:
-                    order = decode(Order, entry["value"])
-                    self.orders[order.order_id] = order
-            except (ValueError, KeyError, TypeError) as error:
+                self._take(entry["kind"], entry["value"])
+            except (ValueError, KeyError, TypeError, InvalidOperation) as error:
                 raise DataError(
                     f"{self.path}:{number} is not a line of a simulated venue: {error!r}; move the "
                     "file away to begin a new account",
@@ -71,3 +79,12 @@ class Memory:
                     line=number,
                 ) from None
         return kept
+
+    def _take(self, kind: str, value: dict[str, str]) -> None:
+        if kind == "account":
+            self.cash = Decimal(value["cash"])
+        elif kind == "fill":
+            self.fills.append(decode(Fill, value))
+        else:
+            order = decode(Order, value)
+            self.orders[order.order_id] = order

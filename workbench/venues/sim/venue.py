@@ -37,7 +37,7 @@ class SimVenue:
     symbols : sequence of str
         What can be traded, in the order of the columns; orders of others are refused.
     cash : float
-        To begin with.
+        To begin with; a memory that has an account already goes on with its own.
     terms : Terms
         Costs, sizing and where orders are filled, as the kernels have them. Stops travel
         with the orders.
@@ -75,8 +75,11 @@ class SimVenue:
         checks_funds: bool = False,
         account_id: str = "sim",
     ) -> None:
-        book = FloatBook.of(symbols, float(cash))
-        statement = Statement(account_id, decimal(float(cash), "cash"))
+        money = decimal(float(cash), "cash")
+        if memory is not None:
+            money = memory.open_account(money)
+        book = FloatBook.of(symbols, float(money))
+        statement = Statement(account_id, money)
         self.state = VenueState(terms, book, statement, memory)
         self._checks_funds = checks_funds
         if memory is not None:

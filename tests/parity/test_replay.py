@@ -1,0 +1,186 @@
+"""A replay is the backtest: the same orders and fills, row by row, to the bit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.config import RiskLimits
+from workbench.errors import UsageError
+from workbench.live.compare import compare
+
+FEES = wb.Costs(fee=wb.fees.PerShare(0.005, minimum=1.0), slippage_bps=5)
+CAPPED = wb.Costs(fee=wb.fees.Bps(10), max_participation=0.0005)
+IMPACT = wb.Costs(
+    fee=wb.fees.MakerTaker(1, 3), slippage=wb.slippage.VolumeShare(0.1), max_participation=0.01
+)
+STOPS = wb.Stops(loss=0.05, profit=0.08)
+TRAIL = wb.Stops(trail=0.07, profit=0.2)
+
+SINGLE = [
+    wb.strategies.SmaCross(fast=5, slow=20),
+    wb.strategies.RsiReversion(),
+    wb.strategies.DonchianBreakout(),
+]
+CHOICES = {
+    "plain": {},
+    "costs": {"costs": FEES},
+    "whole shares": {"costs": FEES, "sizing": wb.Sizing(lot=1)},
+    "stops": {"stops": STOPS},
+    "trailing stop, costs": {"stops": TRAIL, "costs": FEES, "sizing": wb.Sizing(lot=1)},
+    "participation": {"costs": CAPPED, "cash": 10_000_000, "stops": STOPS},
+    "expiring rest": {
+        "costs": wb.Costs(max_participation=0.0005, remainder="expire"),
+        "cash": 10_000_000,
+    },
+    "impact": {"costs": IMPACT, "cash": 5_000_000, "sizing": wb.Sizing(lot=1)},
+    "at the decision": {"sizing": wb.Sizing(lot=1, at="decision"), "costs": FEES},
+    "at the decision, trimmed": {"sizing": wb.Sizing(at="decision", overdraw="trim")},
+    "always": {"sizing": wb.Sizing(rebalance="always", cash_buffer=0.02), "costs": FEES},
+    "drift": {"sizing": wb.Sizing(drift=0.03)},
+    "at the close": {"fill": "close", "costs": FEES, "stops": STOPS},
+}
+
+
+def assert_same(strategy, bars, **choices):
+    tested = wb.backtest(strategy, bars, record=False, **choices)
+    replayed = wb.replay(strategy, bars, **choices)
+    comparison = compare(tested, replayed)
+    assert comparison.ok, str(comparison)
+    assert len(tested.fills)  # a parity of nothing would prove nothing
+    pd.testing.assert_frame_equal(tested.orders, replayed.orders, check_exact=True)
+    pd.testing.assert_frame_equal(tested.fills, replayed.fills, check_exact=True)
+    pd.testing.assert_series_equal(tested.equity, replayed.equity, check_exact=True)
+    pd.testing.assert_frame_equal(tested.positions, replayed.positions, check_exact=True)
+    pd.testing.assert_frame_equal(tested.round_trips, replayed.round_trips, check_exact=True)
+    pd.testing.assert_frame_equal(tested.targets, replayed.targets, check_exact=True)
+    return tested, replayed
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return wb.bars(["AAPL", "GOOG", "IBM", "MSFT"], start="2009-12", end="2011")
+
+
+@pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
+@pytest.mark.parametrize("strategy", SINGLE, ids=lambda s: s.name)
+def test_one_symbol(strategy, choices):
+    assert_same(strategy, wb.bars("AAPL", start="2008-08", end="2009-08"), **choices)
+
+
+@pytest.mark.parametrize("symbol", ["GOOG", "IBM", "MSFT"])
+def test_every_sample_symbol(symbol):
+    assert_same(SINGLE[0], wb.bars(symbol, start="2010"), costs=FEES, stops=TRAIL)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"costs": FEES, "sizing": wb.Sizing(lot=1)}, {"stops": STOPS, "costs": FEES},
+     {"sizing": wb.Sizing(rebalance="always"), "costs": FEES, "cash": 1_000_000}],
+    ids=["plain", "costs", "stops", "always"],
+)  # fmt: skip
+def test_many_symbols_on_one_account(panel, choices):
+    assert_same(wb.strategies.Momentum(), panel, **choices)
+
+
+def test_pairs_go_short():
+    bars = wb.bars(["AAPL", "MSFT"], start="2008", end="2010")
+    tested, _ = assert_same(wb.strategies.Pairs(), bars, costs=FEES, stops=STOPS)
+    assert (tested.positions < 0).any().any()
+
+
+def test_bars_with_gaps(panel):
+    generator = np.random.default_rng(5)
+    holed = panel.copy()
+    for symbol in ("AAPL", "IBM"):
+        rows = generator.choice(len(holed), 60, replace=False)
+        holed.iloc[rows, [i for i, c in enumerate(holed.columns) if c[1] == symbol]] = np.nan
+    assert_same(Rotation(), holed, costs=FEES, stops=STOPS)
+
+
+class Rotation(wb.Strategy):
+    """Moves between the symbols on a fixed calendar, so that gaps meet decisions."""
+
+    every: int = wb.param(7, low=1)
+
+    def targets(self, bars):
+        close = bars["close"]
+        turn = (np.arange(len(close)) // self.every) % close.shape[1]
+        values = (turn[:, None] == np.arange(close.shape[1])[None, :]).astype(float)
+        return pd.DataFrame(values, index=close.index, columns=close.columns)
+
+
+class Rising(wb.EventStrategy):
+    """Long after a rising bar, flat after a falling one."""
+
+    def on_bar(self, bar):
+        return wb.Signal(bar.symbol, "buy" if bar.close > bar.open else "flat", 0.5)
+
+
+class RisingTargets(wb.Strategy):
+    def targets(self, bars):
+        return (bars["close"] > bars["open"]).astype(float) * 0.5
+
+
+def test_a_strategy_on_events_fills_like_its_twin_on_bars():
+    bars = wb.bars("MSFT", start="2011")
+    tested = wb.backtest(RisingTargets(), bars, costs=FEES, record=False)
+    replayed = wb.replay(Rising(), bars, costs=FEES)
+    assert compare(tested, replayed).ok
+
+
+class Patient(wb.EventStrategy):
+    def on_bar(self, bar):
+        return wb.Signal(bar.symbol, "buy", 1.0, limit_price=Decimal(str(bar.low)))
+
+
+def test_a_limit_price_is_never_passed():
+    bars = wb.bars("MSFT", start="2011", end="2011-03")
+    result = wb.replay(Patient(), bars)
+    assert len(result.fills) == 1
+    assert (result.orders["type"] == "limit").all()
+    assert result.fills["price"].iloc[0] <= result.orders["limit_price"].iloc[0]
+
+
+def test_limits_refuse_and_the_findings_say_so():
+    bars = wb.bars("AAPL", start="2010", end="2011")
+    free = wb.replay(SINGLE[0], bars)
+    held = wb.replay(SINGLE[0], bars, limits=RiskLimits(max_order_notional=1_000.0))
+    assert len(free.fills) > 0
+    assert len(held.fills) == 0
+    assert any("risk gate refused" in text for text in held.findings)
+    comparison = compare(free, held)
+    assert not comparison.ok
+    assert "order" in comparison.first
+
+
+def test_the_first_difference_is_named():
+    bars = wb.bars("AAPL", start="2010", end="2011")
+    one = wb.backtest(SINGLE[0], bars, record=False)
+    other = wb.replay(SINGLE[0], bars, costs=wb.Costs(slippage_bps=1))
+    comparison = compare(one, other)
+    assert comparison.first.startswith("order 0: quantity is")
+    assert comparison.table.loc["fills", "different"] == len(one.fills)
+
+
+def test_the_strategy_sees_nothing_later():
+    seen = []
+
+    class Spy(wb.Strategy):
+        def targets(self, bars):
+            seen.append(len(bars))
+            return bars["close"] * 0
+
+    bars = wb.bars("IBM", start="2012-11")
+    wb.replay(Spy(), bars)
+    assert seen == list(range(1, len(bars) + 1))
+
+
+@pytest.mark.parametrize("bad", ["sma", None, wb.strategies.SmaCross, object()])
+def test_only_strategies_are_replayed(bad):
+    with pytest.raises(UsageError):
+        wb.replay(bad, wb.bars("IBM", start="2012-11"))

@@ -1,0 +1,1 @@
+"""Messages by topic, inside one process or between several."""
