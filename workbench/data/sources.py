@@ -1,4 +1,15 @@
-"""The bar sources by name; a source's module is imported when it is chosen."""
+"""The bar sources by name; a source's module is imported when it is chosen.
+
+Beside what `workbench.core.ports.BarSource` asks, a source may state:
+
+``is_stored``
+    Whether its bars go through the catalog (yes, unless it says False: files are their
+    own store, and invented bars are made again as fast as they are read).
+``is_final``
+    Whether it is a closed book that will not grow, and is taken whole.
+``version``
+    A text; bars stored under another one are fetched anew.
+"""
 
 from __future__ import annotations
 
