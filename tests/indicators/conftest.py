@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import talib
 
 import workbench as wb
 
@@ -55,9 +56,19 @@ def _inputs(name: str, bars: pd.DataFrame) -> list:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each test that asks for a ``every`` every indicator found in the module."""
-    if "every" in metafunc.fixturenames:
-        metafunc.parametrize("every", dir(wb.ta))
+    """Give each test every indicator found in the module, or those that its argument says."""
+    all_of_them = dir(wb.ta)
+    made = [n for n in all_of_them if hasattr(getattr(wb.ta, n), "spec")]
+    groups = {
+        "every": all_of_them,
+        "made": made,  # from a spec
+        "of_talib": [n.lower() for n in talib.get_functions()],
+        # mavp wants periods, which bars do not carry; a price has no arc
+        "of_bars": [n for n in all_of_them if n not in ("mavp", "acos", "asin")],
+    }
+    for group, names in groups.items():
+        if group in metafunc.fixturenames:
+            metafunc.parametrize(group, names)
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def _run(path: Path) -> ModuleType:
     except UsageError:
         _forget(name, known)
         raise
-    except Exception as error:
+    except Exception as error:  # a user's file may raise anything; the cause is kept
         _forget(name, known)
         line = getattr(error.__traceback__ and error.__traceback__.tb_next, "tb_lineno", None)
         at = f", line {line}" if line else ""
