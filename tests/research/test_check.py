@@ -223,6 +223,31 @@ def test_the_library_passes_on_the_sample(name):
     assert report.table.loc["leaks", "verdict"] == "ok"
 
 
+def test_parity_is_held_over_orders(one):
+    table = check(_Honest(), one).table
+    assert table.loc["parity", "verdict"] == "ok"
+    assert int(table.loc["parity", "detail"].split()[0]) > 5
+
+
+def test_a_leak_breaks_parity_too(one):
+    report = check(_NextClose(), one)
+    assert report.table.loc["parity", "verdict"] == "found"
+    assert any(text.startswith("parity: replay and backtest differ") for text in report.findings)
+
+
+def test_a_strategy_that_cannot_live_on_a_short_history_has_no_parity(one):
+    class _Long(_Honest):
+        def targets(self, bars):
+            if len(bars) < 50:
+                raise ValueError("too short")
+            return super().targets(bars)
+
+    table = check(_Long(), one).table
+    assert table.loc["parity", "verdict"] == "not done"
+    assert "too short" in table.loc["parity", "detail"]
+    assert table.loc["leaks", "verdict"] == "ok"
+
+
 class _Draws(wb.Strategy):
     def targets(self, bars):
         return pd.Series(np.random.default_rng().uniform(size=len(bars)), index=bars.index)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from workbench.strategy.base import Strategy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CARRIED", "GAPPY", "Change", "carried", "carrying", "changes", "symbols_of", "with_gap"]
+__all__ = ["CARRIED", "GAPPY", "Kind", "carried", "carrying", "kinds", "symbols_of", "with_gap"]
 
 Change = Callable[[pd.DataFrame, int, np.random.Generator], pd.DataFrame]
 
@@ -25,35 +25,63 @@ _FACTOR = 3.0
 _SPREAD = 1 / 3
 
 
-def changes(bars: pd.DataFrame, *, carries: bool) -> Iterator[tuple[str, Change]]:
-    """Yield name and function of each change that makes sense for these bars.
+class Kind(NamedTuple):
+    """A way to change later rows.
 
-    A function takes the bars, the last row to leave alone, and a generator; it returns new
-    bars. Prices stay positive and in order: the prices of one bar move together.
+    Parameters
+    ----------
+    name : str
+        As the report has it.
+    change : callable
+        Takes the bars, the last row to leave alone, and a generator; returns new bars. Prices
+        stay positive and in order: the prices of one bar move together.
+    every, turn : int
+        It is tried at one cut point in `every`, the one whose number leaves `turn`.
+    """
+
+    name: str
+    change: Change
+    every: int = 1
+    turn: int = 0
+
+
+def kinds(bars: pd.DataFrame, *, carries: bool) -> list[Kind]:
+    """Return the kinds of change that make sense for these bars.
 
     Examples
     --------
     >>> bars = pd.DataFrame({"close": [1.0, 2.0]}, index=pd.date_range("2024", periods=2))
-    >>> found = dict(changes(bars, carries=False))
-    >>> found["later bars × 3"](bars, 0, np.random.default_rng(1))["close"].tolist()
+    >>> [triple] = [kind for kind in kinds(bars, carries=False) if "× 3" in kind.name]
+    >>> triple.change(bars, 0, np.random.default_rng(1))["close"].tolist()
     [1.0, 6.0]
     """
-    yield "later bars cut off", lambda frame, cut, _: frame.iloc[: cut + 1]
-    yield f"later bars × {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, _FACTOR)
-    yield f"later bars ÷ {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, 1 / _FACTOR)
     every = np.ones(bars.shape[1], dtype=bool)
-    yield "later bars × noise", _noise(every)
-    yield GAPPY, _noise(every)
+    found = [
+        Kind("later bars cut off", lambda frame, cut, _: frame.iloc[: cut + 1]),
+        Kind(f"later bars × {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, _FACTOR)),
+        Kind(f"later bars ÷ {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, 1 / _FACTOR)),
+        Kind("later bars × noise", _noise(every)),
+        Kind(GAPPY, _noise(every), every=4),
+    ]
     if bars.columns.nlevels == 2:
         owners = bars.columns.get_level_values(1).astype(str)
-        for symbol in symbols_of(bars):
-            yield f"later bars of {symbol} alone × noise", _noise(np.asarray(owners == symbol))
+        symbols = symbols_of(bars)
+        found += [
+            Kind(
+                f"later bars of {symbol} alone × noise",
+                _noise(np.asarray(owners == symbol)),
+                every=len(symbols),
+                turn=turn,
+            )
+            for turn, symbol in enumerate(symbols)
+        ]
     fields = bars.columns.get_level_values(0)
     extra = np.asarray(~fields.isin([*_PRICES, "volume"]))
     if extra.any():
-        yield "later rows of the further columns changed", _noise(extra)
+        found.append(Kind("later rows of the further columns changed", _noise(extra)))
     if carries:
-        yield CARRIED, lambda frame, _cut, _rng: frame
+        found.append(Kind(CARRIED, lambda frame, _cut, _rng: frame))
+    return found
 
 
 def symbols_of(bars: pd.DataFrame) -> list[str]:

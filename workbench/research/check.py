@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench.data import loader, schema
 from workbench.errors import UsageError
-from workbench.research import leaks, purity, warmup
+from workbench.research import leaks, parity, purity, warmup
 from workbench.strategy.base import Strategy
 from workbench.strategy.evaluate import evaluate
 
@@ -160,6 +160,7 @@ def check(
     impure = purity.impurities(subject, frame, base)
     report.add("purity", impure, "same bars, same targets; bars and strategy left as they were")
     _warmup(report, warmup.measure(subject, frame, base))
+    _parity(report, parity.measure(subject, frame, base))
     _targets(report, frame, base)
     return CheckReport(
         strategy=repr(subject),
@@ -227,6 +228,14 @@ def _warmup(report: _Report, found: warmup.Warmup) -> None:
         report.add("warm-up", [found.finding] if found.finding else [], detail)
     else:
         report.rows["warm-up"] = ("not done", "the strategy refused every shorter history")
+
+
+def _parity(report: _Report, found: parity.Parity) -> None:
+    if found.refused:
+        report.rows["parity"] = ("not done", f"on {found.bars} bars: {found.refused}")
+        return
+    detail = f"{found.orders} orders over {found.bars} bars: backtest and replay"
+    report.add("parity", [found.finding] if found.finding else [], detail)
 
 
 def _targets(report: _Report, bars: pd.DataFrame, base: NDArray[np.float64]) -> None:
