@@ -140,7 +140,7 @@ class Reference:
         delta = new
         if delta * side > 0 and self.sizing.lot:
             delta = self._whole(holding.units + delta) - holding.units
-        return abs(delta) if delta * side > 0 else 0.0
+        return abs(delta) if delta * side > 1e-9 * self.sizing.lot else 0.0
 
     def _whole(self, units: float) -> float:
         lot = self.sizing.lot
@@ -256,7 +256,8 @@ class Reference:
             return 0.0
         if self.sizing.lot:
             after = self._whole(holding.units + ticket.side * most)
-            most = max(ticket.side * (after - holding.units), 0.0)
+            most = ticket.side * (after - holding.units)
+            most = most if most > 1e-9 * self.sizing.lot else 0.0
         return most
 
     def _settle(self, ticket: Ticket) -> None:

@@ -6,6 +6,7 @@ Names and order are fixed; `CONVENTIONS` tells what each is. Values are fraction
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,9 @@ def figures(
     found = {"bars": float(bars), **shape._asdict(), **of_trips._asdict()}
     found["round_trips"] = float(len(trips.closed))
     found["exposure"] = flow.exposure
-    found["turnover"] = flow.notional / shape.mean_equity * periods_per_year / bars
+    has_equity = shape.mean_equity > 0.0
+    yearly = flow.notional * periods_per_year / bars
+    found["turnover"] = yearly / shape.mean_equity if has_equity else math.nan
     found["fees"] = flow.fees
     found["slippage"] = flow.slippage
     found["end_equity"] = float(equity[-1])

@@ -136,7 +136,7 @@ def trade_for(want: Want, budget: float, price: float, traded: float, terms: Ter
         return 0.0
     if terms.sizing.lot > 0.0:
         delta = floor_lot(want.held + delta, terms.sizing.lot) - want.held
-        if delta * want.side <= 0.0:
+        if delta * want.side <= _NOISE * terms.sizing.lot:
             return 0.0
     return delta
 
@@ -214,7 +214,9 @@ def affordable(
         return 0.0
     if terms.sizing.lot > 0.0:
         after = floor_lot(want.held + want.side * most, terms.sizing.lot)
-        most = max(want.side * (after - want.held), 0.0)
+        most = want.side * (after - want.held)
+        if most <= _NOISE * terms.sizing.lot:
+            return 0.0
     return most
 
 
