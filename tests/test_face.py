@@ -1,5 +1,7 @@
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,13 @@ def test_the_import_pulls_in_no_heavy_package():
 @pytest.mark.parametrize("name", [n for n in wb.__all__ if n != "__version__"])
 def test_every_public_name_resolves_and_is_documented(name):
     assert getattr(wb, name).__doc__
+
+
+def test_what_an_editor_sees_is_what_there_is():
+    tree = ast.parse(Path(wb.__file__).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname or alias.name for node in block.body for alias in node.names}
+    assert seen == set(wb._FACE) == set(wb.__all__) - {"__version__"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

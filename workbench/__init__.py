@@ -13,7 +13,31 @@ when it is first used, so that the import itself costs next to nothing::
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same names
+    from workbench import errors, plots
+    from workbench import indicators as ta
+    from workbench.backtest import stats
+    from workbench.backtest.engine import backtest
+    from workbench.backtest.saved import load_run
+    from workbench.backtest.sizing import Sizing
+    from workbench.backtest.stops import Stops
+    from workbench.config import load_settings
+    from workbench.core.signal import Signal
+    from workbench.costs import fees, slippage
+    from workbench.costs.costs import Costs
+    from workbench.data.align import align
+    from workbench.data.loader import bars
+    from workbench.data.quality import quality
+    from workbench.data.resample import resample
+    from workbench.data.schema import as_bars
+    from workbench.live.replay import replay
+    from workbench.research.check import check
+    from workbench.research.sweep import sweep
+    from workbench.strategy import library as strategies
+    from workbench.strategy.base import EventStrategy, Strategy
+    from workbench.strategy.parameters import param
 
 __version__ = "0.1.0"
 
@@ -53,7 +77,34 @@ _FACE = {
     "load_settings": "workbench.config:load_settings",
 }
 
-__all__ = ["__version__", *sorted(_FACE)]
+__all__ = [
+    "Costs",
+    "EventStrategy",
+    "Signal",
+    "Sizing",
+    "Stops",
+    "Strategy",
+    "__version__",
+    "align",
+    "as_bars",
+    "backtest",
+    "bars",
+    "check",
+    "errors",
+    "fees",
+    "load_run",
+    "load_settings",
+    "param",
+    "plots",
+    "quality",
+    "replay",
+    "resample",
+    "slippage",
+    "stats",
+    "strategies",
+    "sweep",
+    "ta",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
-from workbench.errors import UnavailableError, UsageError
+from workbench.errors import DataError, UnavailableError, UsageError
 from workbench.store.columns import DecimalText, UtcTime
 from workbench.store.database import Database, WriterLock
 
@@ -119,6 +119,17 @@ def _try_lock(path, answers):
         answers.put("got it")
     except UsageError as error:
         answers.put(str(error))
+
+
+def test_a_file_that_is_no_database_is_told_and_kept(tmp_path):
+    path = tmp_path / "workbench.db"
+    path.write_text("this is no database, and long enough to tell")
+    with (
+        pytest.raises(DataError, match="nothing was changed"),
+        Database(f"sqlite:///{path}").read(),
+    ):
+        pass
+    assert path.read_text().startswith("this is no database")
 
 
 def test_a_second_writer_is_told_who_has_it(database):

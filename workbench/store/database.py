@@ -19,7 +19,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from workbench.errors import UnavailableError, UsageError
+from workbench.errors import DataError, UnavailableError, UsageError
 
 __all__ = ["Database", "WriterLock"]
 
@@ -58,8 +58,9 @@ class Database:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url, in_memory=self.is_sqlite and self.path is None)
         except (ArgumentError, ModuleNotFoundError) as error:
-            raise UsageError(f"cannot open the database {url!r}: {error}", url=url) from None
-        self.url = url
+            shown = _shown(url)
+            raise UsageError(f"cannot open the database {shown!r}: {error}", url=shown) from None
+        self.url = _shown(url)
         self._guard = threading.RLock()
         self._gate: IO[str] | None = None
 
@@ -172,6 +173,14 @@ def _engine(url: str, *, in_memory: bool) -> Engine:
     return engine
 
 
+def _shown(url: str) -> str:
+    """Return the address without its password, fit for a message."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.rpartition("@")[2] if "@" in url else url
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # transactions are begun by _begin_sqlite; the driver's own rules would split DDL from them
     connection.isolation_level = None
@@ -195,6 +204,12 @@ def _translated(url: str) -> Iterator[None]:
             url=url,
         ) from error
     except DBAPIError as error:
+        if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+            raise DataError(
+                f"the database {url} is damaged or is none ({error.orig}); nothing was changed: "
+                "move the file away, restore a copy, or name another with database_url",
+                url=url,
+            ) from error
         if error.connection_invalidated:
             raise UnavailableError(
                 f"the database {url} went away: {error.orig}", url=url

@@ -1,0 +1,60 @@
+"""``workbench data``: what the catalog holds, and how good it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+import workbench as wb
+from workbench.cli.show import frame, out
+from workbench.config import load_settings
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Bars: list, fetch, judge.", no_args_is_help=True)
+
+Symbols = Annotated[list[str], typer.Argument(help="One or more symbols.")]
+Frame = Annotated[str, typer.Option(help="1m, 1h, 1d, …")]
+Source = Annotated[str | None, typer.Option(help="sample, synthetic, files, …")]
+Day = Annotated[str | None, typer.Option(help="A date or an instant; naive is UTC.")]
+
+
+@app.command("list")
+def listed() -> None:
+    """List what the catalog of this workspace holds."""
+    from workbench.data.catalog import Catalog  # pandas, where it is needed
+
+    rows = Catalog(load_settings().folder("bars")).entries()
+    if rows.empty:
+        out.print("The catalog is empty: [bold]workbench data fetch AAPL[/] puts something in.")
+        return
+    out.print(frame(rows, limit=200))
+
+
+@app.command()
+def fetch(
+    symbols: Symbols,
+    timeframe: Frame = "1d",
+    start: Day = None,
+    end: Day = None,
+    source: Source = None,
+) -> None:
+    """Fetch bars into the catalog; what is stored already is not fetched again."""
+    for symbol in symbols:
+        bars = wb.bars(symbol, timeframe, start, end, source=source)
+        out.print(
+            f"[bold]{escape(symbol)}[/]  {len(bars):,} bars {timeframe}  "
+            f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}  "
+            f"[dim]{bars.attrs['source']}, {bars.attrs['fingerprint'][:12]}[/]"
+        )
+
+
+@app.command()
+def quality(symbols: Symbols, timeframe: Frame = "1d", source: Source = None) -> None:
+    """Judge bars: gaps, duplicates, spikes, stale runs and the like; exit 1 where bad."""
+    wanted = symbols[0] if len(symbols) == 1 else list(symbols)
+    report = wb.quality(wb.bars(wanted, timeframe, source=source))
+    out.print(escape(str(report)))
+    raise typer.Exit(0 if report.ok else 1)

@@ -1,0 +1,151 @@
+"""``workbench demo``: the main job, end to end, on real bars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+import workbench as wb
+from workbench.cli.show import out, step
+from workbench.config import Settings, load_settings
+from workbench.errors import InvariantError
+from workbench.reports import library
+
+if TYPE_CHECKING:
+    from workbench.backtest.result import Result
+    from workbench.costs.costs import Costs
+
+__all__ = ["demo"]
+
+SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
+SYMBOL = "AAPL"
+Files = dict[str, Path | str]
+
+
+def demo() -> None:
+    """Run the main job: load, check, backtest, sweep, replay, report.
+
+    On the daily bars of AAPL, GOOG, IBM and MSFT (2000 to 2013) that come with the
+    sample data: no key, no server, no network.
+    """
+    started = time.perf_counter()
+    settings = load_settings()
+    with _step(1, f"Load {', '.join(SYMBOLS)} through the catalog"):
+        _load()
+    with _step(2, "Look for leaks in a crossing of two averages"):
+        _check()
+    with _step(3, f"Backtest it on {SYMBOL}, then at every point of a grid"):
+        best, folder = _research(settings)
+    with _step(4, "Replay the best point through the order path"):
+        _replay(best)
+    with _step(5, "Write the tear sheet and the morning's report"):
+        files = _write(settings, best, folder)
+    out.print()
+    out.print(_where(settings, best.manifest.run_id, files))
+    out.print(f"\n[dim]The whole job took {time.perf_counter() - started:.0f} s.[/]")
+
+
+@contextmanager
+def _step(number: int, title: str) -> Iterator[None]:
+    step(number, title)
+    start = time.perf_counter()
+    yield
+    out.print(f"   [dim]{time.perf_counter() - start:.1f} s[/]")
+
+
+def _load() -> None:
+    report = wb.quality(wb.bars(SYMBOLS, source="sample"))
+    out.print(escape(str(report)))
+    if not report.ok:
+        raise InvariantError("the sample bars are not as shipped", findings=report.findings)
+
+
+def _check() -> None:
+    report = wb.check(wb.strategies.SmaCross())
+    out.print(escape(str(report)))
+    if not report.ok:
+        raise InvariantError("the worked example leaks", findings=report.findings)
+
+
+def _research(settings: Settings) -> tuple[Result, Path]:
+    bars = wb.bars(SYMBOL, source="sample")
+    result = wb.backtest(wb.strategies.SmaCross(), bars, costs=_costs())
+    out.print(f"{escape(repr(result.strategy))}: {_headline(result)}")
+    sweep = wb.sweep(
+        wb.strategies.SmaCross,
+        bars,
+        costs=_costs(),
+        constraint=lambda point: point["fast"] < point["slow"],
+        fast=range(5, 50),
+        slow=range(20, 200, 2),
+    )
+    best = sweep.best("sharpe").run()
+    folder = settings.folder("reports") / best.manifest.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    heatmap = wb.plots.page.save(
+        sweep.heatmap("fast", "slow"), folder / "heatmap.html", title="Sharpe ratio by parameters"
+    )
+    out.print(f"best of {len(sweep):,}: {escape(repr(best.strategy))}: {_headline(best)}")
+    out.print(escape(str(sweep.deflated_sharpe())))
+    out.print(f"heat map: {heatmap}")
+    return best, folder
+
+
+def _replay(best: Result) -> None:
+    from workbench.live.compare import compare
+
+    bars = wb.bars(SYMBOL, source="sample")
+    replayed = wb.replay(best.strategy, bars, costs=_costs(), progress=out.is_terminal)
+    found = compare(best, replayed)
+    out.print(escape(str(found)))
+    if not found.ok:
+        raise InvariantError("replay and backtest differ", first=found.first)
+
+
+def _write(settings: Settings, best: Result, folder: Path) -> Files:
+    from workbench.reports.run import run_report  # nbconvert is slow to load
+
+    best.save()
+    parameters = {
+        "symbols": SYMBOLS,
+        "strategy": best.strategy.name,
+        "params": best.strategy.params,
+    }
+    notebook = library.find("daily_review", settings)
+    report = run_report(notebook, parameters, folder.parent, run_id=folder.name)
+    return {
+        "the tear sheet": best.tearsheet(folder / "tearsheet.html"),
+        "the morning's report": report.html,
+        "the heat map": folder / "heatmap.html",
+    }
+
+
+def _where(settings: Settings, run_id: str, files: Files) -> Table:
+    table = Table(title="What to open next", title_justify="left", box=None, padding=(0, 2))
+    table.add_column("what", style="bold")
+    table.add_column("where")
+    for what, path in files.items():
+        table.add_row(what, escape(str(path)))
+    table.add_row("the run, to load again", f'wb.load_run("{run_id}")')
+    table.add_row("bars, runs, trial ledger", escape(str(settings.folder(""))))
+    table.add_row("the web app", "make serve   (or workbench serve --demo)")
+    table.add_row("the notebooks, as stories", "make lab")
+    return table
+
+
+def _costs() -> Costs:
+    return wb.Costs(fee=wb.fees.PerShare(0.005, minimum=1.0), slippage_bps=1)
+
+
+def _headline(result: Result) -> str:
+    stats = result.stats
+    return (
+        f"return {stats['total_return']:+.0%}, Sharpe {stats['sharpe']:.2f}, "
+        f"worst drawdown {stats['max_drawdown']:.0%}, {stats['round_trips']} round trips"
+    )
