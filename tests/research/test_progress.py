@@ -17,3 +17,13 @@ def test_nothing_is_said_where_it_is_not_wanted(capsys):
         bar.step()
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "")
+
+
+def test_a_listener_is_told_instead(capsys):
+    told = []
+    with Progress("sweep X", 4, shown=lambda *now: told.append(now)) as bar:
+        bar.say("4 points")
+        bar.step(3)
+        bar.step()
+    assert told == [(3, 4), (4, 4)]
+    assert capsys.readouterr() == ("", "")

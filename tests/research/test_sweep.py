@@ -1,4 +1,5 @@
 import math
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -176,6 +177,28 @@ def test_an_interrupt_before_the_first_point_is_an_empty_table(one):
     assert "0 of 2" in found.findings[0]
     with pytest.raises(UsageError):
         found.best()
+
+
+def test_a_listener_is_told_each_point_and_may_end_it(one):
+    told = []
+
+    def listen(done, total):
+        told.append((done, total))
+        if done == 5:
+            raise KeyboardInterrupt
+
+    found = sweep(_Fragile, one, window=range(20, 30), progress=listen)
+    assert told == [(3, 10), (4, 10), (5, 10)]
+    assert len(found) == 5 and not found.finished
+    assert Ledger.open().count() == 5
+
+
+def test_it_pickles(found):
+    again = pickle.loads(pickle.dumps(found))
+    assert_frame_equal(again.stats, found.stats)
+    assert again.best().run().stats["sharpe"] == found.best().run().stats["sharpe"]
+    deflated = found.deflated_sharpe()
+    assert str(pickle.loads(pickle.dumps(deflated))) == str(deflated) == deflated.explain()
 
 
 def test_what_a_strategy_does_to_its_bars_reaches_no_other_point(one):

@@ -57,7 +57,7 @@ def kinds(bars: pd.DataFrame, *, carries: bool) -> list[Kind]:
     """
     every = np.ones(bars.shape[1], dtype=bool)
     found = [
-        Kind("later bars cut off", lambda frame, cut, _: frame.iloc[: cut + 1]),
+        Kind("later bars cut off", lambda frame, cut, _: frame.iloc[: cut + 1].copy()),
         Kind(f"later bars × {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, _FACTOR)),
         Kind(f"later bars ÷ {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, 1 / _FACTOR)),
         Kind("later bars × noise", _noise(every)),

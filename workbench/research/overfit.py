@@ -98,6 +98,9 @@ class DeflatedSharpe(float):
     variance: float
     moments: Moments
 
+    def __str__(self) -> str:
+        return self.explain()
+
     def explain(self) -> str:
         """Say it in a sentence.
 

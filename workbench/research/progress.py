@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Plan", "Progress", "duration", "size"]
+__all__ = ["Listener", "Plan", "Progress", "duration", "size"]
+
+Listener = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,30 @@ class Plan:
 
 
 class Progress:
-    """A bar with rate and time left, in a terminal and in Jupyter; nothing where not wanted.
+    """A bar with rate and time left, in a terminal and in Jupyter, or a listener.
+
+    Parameters
+    ----------
+    title : str
+    total : int
+        How many steps there will be.
+    shown : bool or callable
+        Whether to show a bar; a callable is told ``(done, total)`` after each step instead.
 
     Examples
     --------
-    >>> with Progress("sweep", total=3, shown=False) as bar:
-    ...     bar.say("about to start")
+    >>> with Progress("sweep", total=3, shown=lambda done, total: print(done, "of", total)) as bar:
     ...     bar.step()
+    ...     bar.step(2)
+    1 of 3
+    3 of 3
     """
 
-    def __init__(self, title: str, total: int, *, shown: bool) -> None:
-        self._title, self._total, self._shown = title, total, shown
+    def __init__(self, title: str, total: int, *, shown: bool | Listener) -> None:
+        self._title, self._total = title, total
+        self._listener = shown if callable(shown) else None
+        self._shown = shown is True
+        self._done = 0
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -66,6 +82,9 @@ class Progress:
 
     def step(self, count: int = 1) -> None:
         """Count points as done."""
+        self._done += count
+        if self._listener is not None:
+            self._listener(self._done, self._total)
         if not self._shown:
             return
         if self._bar is None:

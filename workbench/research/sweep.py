@@ -15,7 +15,7 @@ from workbench.backtest import stats
 from workbench.backtest.engine import Simulation, prepare
 from workbench.errors import WorkbenchError
 from workbench.research.grid import Constraint, Grid
-from workbench.research.progress import Plan, Progress
+from workbench.research.progress import Listener, Plan, Progress
 from workbench.research.sweep_result import Sweep
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
@@ -49,7 +49,7 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     fill: str = "next_open",
     calendar: str | None = None,
     constraint: Constraint | None = None,
-    progress: bool = True,
+    progress: bool | Listener = True,
     **grid: Any,
 ) -> Sweep:
     """Backtest a strategy at every point of a grid and keep the statistics.
@@ -74,8 +74,9 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     constraint : callable, optional
         Takes a point's parameters as a dict and says whether it counts:
         ``lambda p: p["fast"] < p["slow"]``.
-    progress : bool
-        Whether to say the plan and show a bar.
+    progress : bool or callable
+        Whether to say the plan and show a bar. A callable is told ``(done, total)`` after
+        each point instead, and ends the sweep by raising ``KeyboardInterrupt``.
     **grid
         For each swept parameter its values, any iterable; a single value is fixed.
 
