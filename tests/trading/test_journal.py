@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from workbench.errors import InvariantError, UsageError
+from workbench.trading.journal import Journal
+from workbench.trading.records import Kind, Record
+
+
+@pytest.fixture
+def traded(path):
+    for side in ("buy", "buy", "sell"):
+        path.propose(side)
+        path.quote()
+        path.listen()
+    path.check()
+    return path
+
+
+def tamper(path, statement):
+    with path.database.write() as connection:
+        connection.exec_driver_sql("pragma defer_foreign_keys=on")
+        connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'update events set body = replace(body, \'"quantity":"10\', \'"quantity":"11\') '
+        "where seq = 3",
+        "update events set ts = '2024-01-02T00:00:01.000000Z' where seq = 3",
+        "update events set kind = 'note' where seq = 3",
+        "update events set order_id = 'x' where seq = 3",
+        "update events set epoch = 9 where seq = 3",
+        "delete from events where seq = 3",
+        "delete from events where seq = (select max(seq) from events)",
+        "update events set seq = seq + 1000 where seq = 3",
+        "insert into events select seq + 1000, ts, epoch, book, kind, order_id, body, prev, hash "
+        "from events where seq = 3",
+    ],
+)
+def test_tampering_is_found(traded, statement):
+    traded.journal.verify()
+    tamper(traded, statement)
+    with pytest.raises(InvariantError, match="journal"):
+        traded.journal.verify()
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("update positions set quantity = '11'", "positions"),
+        ("update cash set amount = '100000'", "cash"),
+        ("delete from fills where rowid = 1", "fills"),
+        ("update orders set state = 'canceled'", "orders"),
+        ("update intents set outcome = 'refuse'", "intents"),
+    ],
+)
+def test_projections_are_checked_and_can_be_made_anew(traded, statement, table):
+    tamper(traded, statement)
+    with pytest.raises(InvariantError, match=f"table {table}"):
+        traded.journal.verify()
+    traded.journal.rebuild()
+    traded.check()
+
+
+def test_a_later_writer_fences_off_an_earlier_one(path):
+    stale = path.journal
+    stale._lock.release()  # taken for dead: the lock is gone, the process is not
+    fresh = Journal(path.database, "test", path.clock)
+    with pytest.raises(InvariantError, match="taken over"):
+        stale.append([Record(Kind.NOTE, {"text": "still here"})], stale.load())
+    fresh.verify()
+    fresh.close()
+
+
+def test_two_writers_are_told_apart(path):
+    with pytest.raises(UsageError, match="already has a writer"):
+        Journal(path.database, "test", path.clock)
+
+
+def test_books_of_several_accounts_share_one_chain(path):
+    path.propose()
+    path.journal.close()
+    other = Journal(path.database, "other", path.clock)
+    ledger = other.load()
+    assert not ledger.orders
+    record = Record(Kind.OPENED, {"USD": "5"})
+    ledger.apply(record)
+    other.append([record], ledger)
+    assert other.verify() > 1
+    other.close()
+    path.start()
+    path.check()
+
+
+def test_a_fill_is_counted_once_even_by_the_ledger_itself(traded):
+    record = next(
+        Record(Kind.FILL, event)
+        for event in _fills(traded)
+    )  # fmt: skip
+    with pytest.raises(InvariantError, match="twice"):
+        traded.ledger.apply(record)
+
+
+def _fills(path):
+    from workbench.trading.states import OrderEvent, Step
+
+    for fill in path.ledger.fills.values():
+        yield OrderEvent(step=Step.FILL, order_id=fill.order_id, time=fill.time, fill=fill)

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from workbench.config import RiskLimits
+from workbench.core.clock import WallClock
+from workbench.core.order import OrderState, OrderType
+from workbench.errors import (
+    InvariantError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnavailableError,
+    UsageError,
+)
+from workbench.risk.gate import Gate
+from workbench.risk.halt import HaltLevel
+from workbench.trading.core import OrderCore
+from workbench.trading.manager import OrderManager
+from workbench.venues.sim.broker import SimBroker
+
+
+def test_an_intent_becomes_an_order_and_a_fill(path):
+    name = path.propose()
+    assert path.state(name) == "accepted"
+    path.quote()
+    path.listen()
+    assert path.state(name) == "filled"
+    assert path.ledger.books.position("AAPL").quantity == 10
+    assert path.ledger.books.cash["USD"] == 100_000 - 10 * Decimal("100.01")
+    path.check()
+
+
+def test_the_same_intent_twice_is_one_order(path):
+    intent = path.intent()
+    assert path.manager.propose(intent, path.context()).outcome == "pass"
+    assert path.manager.propose(intent, path.context()) is None
+    path.restart()
+    assert path.manager.propose(intent, path.context()) is None
+    assert list(path.venue.state.slots) == [intent.intent_id]
+    path.check()
+
+
+def test_the_intent_is_on_the_disk_before_anything_is_sent(path, monkeypatch):
+    present = []
+
+    def submit(order):
+        present.append(path.journal.load().orders[order.order_id].state)
+        raise OutcomeUnknownError("no answer")
+
+    monkeypatch.setattr(path.venue, "submit", submit)
+    path.propose()
+    assert present == [OrderState.SUBMITTED]
+    path.check()
+
+
+def test_nothing_is_sent_where_nothing_could_be_written(path, monkeypatch):
+    def full(records, ledger):
+        raise UnavailableError("disk full")
+
+    monkeypatch.setattr(path.journal, "append", full)
+    with pytest.raises(UnavailableError):
+        path.propose()
+    assert path.venue.state.slots == {}
+    monkeypatch.undo()
+    with pytest.raises(InvariantError, match="start again"):
+        path.propose()
+    path.restart()
+    path.propose()
+    path.check()
+
+
+def test_a_refusal_of_the_gate_is_kept_with_its_chain(path):
+    path.limits = RiskLimits(max_order_notional=500)
+    path.restart()
+    name = path.propose()
+    assert name not in path.ledger.orders
+    judged = path.ledger.intents[name]
+    assert judged.outcome == "refuse"
+    said = {verdict["rule"]: verdict for verdict in judged.verdicts}
+    assert said["order_notional"]["measured"] == "1000"
+    assert said["order_notional"]["limit"] == "500.0"
+    assert said["price_collar"]["outcome"] == "pass"  # the chain goes on after a refusal
+    path.check()
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (RefusedError("no"), "rejected"),
+        (UnavailableError("no route"), "rejected"),
+        (OutcomeUnknownError("no answer"), "unknown"),
+    ],
+)
+def test_how_sending_can_fail(path, monkeypatch, error, state):
+    def submit(order):
+        raise error
+
+    monkeypatch.setattr(path.venue, "submit", submit)
+    name = path.propose()
+    assert path.state(name) == state
+    buys, _ = path.ledger.reserved("AAPL")
+    assert buys == (10 if state == "unknown" else 0)  # unknown keeps its reservation
+    path.check()
+
+
+def lose(path, monkeypatch, arrives):
+    submit, sent = path.venue.submit, []
+
+    def losing(order):
+        sent.append(order.order_id)
+        if arrives:
+            submit(order)
+        raise OutcomeUnknownError("no answer")
+
+    monkeypatch.setattr(path.venue, "submit", losing)
+    return sent
+
+
+def test_an_unknown_order_that_arrived_is_adopted(path, monkeypatch):
+    sent = lose(path, monkeypatch, arrives=True)
+    name = path.propose()
+    assert path.manager.resolve_unknown() == 0
+    assert path.state(name) == "accepted"
+    path.quote()
+    path.listen()
+    assert path.state(name) == "filled"
+    assert sent == [name]
+    path.check()
+
+
+def test_absence_needs_evidence(path, monkeypatch):
+    sent = lose(path, monkeypatch, arrives=False)
+    name = path.propose()
+    for _ in range(5):
+        assert path.manager.resolve_unknown() == 1  # too early to tell: it may be on its way
+    path.later(6)
+    assert path.manager.resolve_unknown() == 1  # one look is no proof
+    assert path.manager.resolve_unknown() == 0
+    assert path.state(name) == "rejected"
+    assert "absent" in path.ledger.orders[name].reason
+    assert sent == [name]
+    path.check()
+
+
+def test_a_failed_question_proves_nothing(path, monkeypatch):
+    lose(path, monkeypatch, arrives=False)
+    name = path.propose()
+    path.later(60)
+
+    def silent(order_id):
+        raise UnavailableError("no answer")
+
+    monkeypatch.setattr(path.venue, "order", silent)
+    for _ in range(10):
+        assert path.manager.resolve_unknown() == 1
+    assert path.state(name) == "unknown"
+    path.check()
+
+
+def test_an_unknown_order_that_was_filled_meanwhile(path, monkeypatch):
+    lose(path, monkeypatch, arrives=True)
+    name = path.propose()
+    path.quote()
+    path.venue.drain()  # the messages are lost as well
+    assert path.manager.resolve_unknown() == 0
+    assert path.state(name) == "filled"
+    assert path.ledger.books.position("AAPL").quantity == 10
+    path.check()
+
+
+def test_messages_twice_and_in_any_order(path):
+    name = path.propose()
+    path.quote()
+    updates = path.venue.drain()
+    for update in [*reversed(updates), *updates, *updates]:
+        path.manager.update(update)
+    assert path.state(name) == "filled"
+    assert len(path.ledger.fills) == 1
+    path.check()
+
+
+def test_a_late_fill_moves_the_position(path):
+    name = path.propose(type=OrderType.LIMIT, limit_price=Decimal(101))
+    path.quote()
+    messages = path.venue.drain()
+    canceled = replace(path.venue.order(name), state=OrderState.CANCELED, filled=Decimal(0))
+    path.manager.update(canceled)
+    assert path.state(name) == "canceled"
+    for message in messages:
+        path.manager.update(message)
+    assert path.state(name) == "filled"
+    assert path.ledger.books.position("AAPL").quantity == 10
+    path.check()
+
+
+def test_cancel_and_its_race_with_a_fill(path):
+    name = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    path.manager.cancel(name)
+    assert path.state(name) == "pending_cancel"
+    path.listen()
+    assert path.state(name) == "canceled"
+    path.manager.cancel(name)  # again: nothing happens
+
+    name = path.propose(type=OrderType.LIMIT, limit_price=Decimal(101))
+    path.quote()  # filled at the venue, and we do not know yet
+    path.manager.cancel(name)
+    path.listen()
+    assert path.state(name) == "filled"
+    path.check()
+
+
+def test_canceling_what_is_not_there_offers_the_nearest(path):
+    name = path.propose()
+    with pytest.raises(UsageError, match=f"did you mean '{name}'"):
+        path.manager.cancel(f"{name}x")
+
+
+def test_replace_is_one_step(path):
+    old = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    new = path.intent(type=OrderType.LIMIT, limit_price=Decimal(95))
+    path.manager.replace(old, new, path.context())
+    path.listen()
+    assert path.state(old) == "replaced"
+    assert path.state(new.intent_id) == "working"
+    assert [o.order_id for o in path.venue.open_orders()] == [new.intent_id]
+    path.check()
+
+
+def test_a_refused_replace_leaves_the_old_order(path):
+    old = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    trailing = path.intent(type=OrderType.TRAILING_STOP)  # with no distance
+    path.manager.replace(old, trailing, path.context())
+    path.listen()
+    assert path.state(old) == "working"
+    assert path.state(trailing.intent_id) == "rejected"
+    path.check()
+
+
+def test_trading_waits_for_recovery(path):
+    path.manager.is_ready = False
+    with pytest.raises(RefusedError, match="recovery"):
+        path.propose()
+
+
+def test_recovery_doubts_what_was_under_way_and_asks(path, monkeypatch):
+    sent = lose(path, monkeypatch, arrives=True)
+    name = path.propose()
+    resting = path.intent(type=OrderType.LIMIT, limit_price=Decimal(90))
+    monkeypatch.undo()
+    path.manager.propose(resting, path.context())
+    path.quote()
+    path.venue.drain()  # nobody listened
+    path.restart()
+    assert path.state(name) == "filled"
+    assert path.state(resting.intent_id) == "working"
+    assert sent == [name]
+    path.check()
+
+
+def test_recovery_adopts_what_is_none_of_ours(path):
+    stranger = path.intent()
+    path.venue.submit(replace(_order(stranger), order_id="by-hand"))
+    path.quote()
+    path.restart()
+    assert path.state("by-hand") == "filled"
+    assert path.ledger.orders["by-hand"].strategy == "external"
+    path.check()
+
+
+def test_recovery_does_not_start_on_books_that_differ(path):
+    path.propose()
+    path.quote()
+    path.listen()
+    path.venue.state.statement.cash += 1
+    with pytest.raises(InvariantError, match="USD") as caught:
+        path.restart()
+    assert len(caught.value.differences) == 1
+    assert not path.manager.is_ready
+
+
+def test_halts_reach_the_gate(path):
+    judgement = path.manager.propose(path.intent(), path.context(), HaltLevel.NO_NEW_ORDERS)
+    assert judgement.outcome == "refuse"
+    assert path.venue.state.slots == {}
+    path.check()
+
+
+def _order(intent):
+    from workbench.core.order import Order
+
+    return Order(
+        order_id=intent.intent_id, run_id="r", strategy="s", symbol=intent.symbol,
+        side=intent.side, type=intent.type, decided_at=intent.decided_at, quantity=intent.quantity,
+    )  # fmt: skip
+
+
+async def test_a_task_cancelled_while_it_sends_leaves_the_order_unknown(path):
+    class Slow(SimBroker):
+        async def submit(self, order):
+            await super().submit(order)
+            await asyncio.sleep(60)
+
+    path.journal.close()
+    path.start()
+    broker = Slow(path.venue)
+    core = OrderCore(Gate.of(None), path.journal.load())
+    manager = OrderManager(core, path.journal, broker, WallClock())
+    manager.is_ready = True
+    intent = path.intent()
+    task = asyncio.create_task(manager.propose(intent, path.context()))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert core.ledger.orders[intent.intent_id].state is OrderState.UNKNOWN
+    assert await manager.resolve_unknown() == 0
+    assert core.ledger.orders[intent.intent_id].state is OrderState.ACCEPTED
+    assert broker.sends == {intent.intent_id: 1}
+    path.journal.verify()
