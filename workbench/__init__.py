@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.strategy import library as strategies
     from workbench.strategy.base import EventStrategy, Strategy
     from workbench.strategy.parameters import param
+    from workbench.venues.files.reader import load_bars_file
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ _FACE = {
     # data
     "bars": "workbench.data.loader:bars",
     "as_bars": "workbench.data.schema:as_bars",
+    "load_bars_file": "workbench.venues.files.reader:load_bars_file",
     "quality": "workbench.data.quality:quality",
     "resample": "workbench.data.resample:resample",
     "align": "workbench.data.align:align",
@@ -92,6 +94,7 @@ __all__ = [
     "check",
     "errors",
     "fees",
+    "load_bars_file",
     "load_run",
     "load_settings",
     "param",

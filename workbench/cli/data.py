@@ -56,5 +56,5 @@ def quality(symbols: Symbols, timeframe: Frame = "1d", source: Source = None) ->
     """Judge bars: gaps, duplicates, spikes, stale runs and the like; exit 1 where bad."""
     wanted = symbols[0] if len(symbols) == 1 else list(symbols)
     report = wb.quality(wb.bars(wanted, timeframe, source=source))
-    out.print(escape(str(report)))
+    out.print(escape(str(report)), soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)

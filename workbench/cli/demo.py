@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,14 +62,14 @@ def _step(number: int, title: str) -> Iterator[None]:
 
 def _load() -> None:
     report = wb.quality(wb.bars(SYMBOLS, source="sample"))
-    out.print(escape(str(report)))
+    out.print(escape(str(report)), soft_wrap=True)
     if not report.ok:
         raise InvariantError("the sample bars are not as shipped", findings=report.findings)
 
 
 def _check() -> None:
     report = wb.check(wb.strategies.SmaCross())
-    out.print(escape(str(report)))
+    out.print(escape(str(report)), soft_wrap=True)
     if not report.ok:
         raise InvariantError("the worked example leaks", findings=report.findings)
 
@@ -76,7 +77,7 @@ def _check() -> None:
 def _research(settings: Settings) -> tuple[Result, Path]:
     bars = wb.bars(SYMBOL, source="sample")
     result = wb.backtest(wb.strategies.SmaCross(), bars, costs=_costs())
-    out.print(f"{escape(repr(result.strategy))}: {_headline(result)}")
+    out.print(f"{escape(repr(result.strategy))}: {_headline(result)}", soft_wrap=True)
     sweep = wb.sweep(
         wb.strategies.SmaCross,
         bars,
@@ -91,9 +92,10 @@ def _research(settings: Settings) -> tuple[Result, Path]:
     heatmap = wb.plots.page.save(
         sweep.heatmap("fast", "slow"), folder / "heatmap.html", title="Sharpe ratio by parameters"
     )
-    out.print(f"best of {len(sweep):,}: {escape(repr(best.strategy))}: {_headline(best)}")
-    out.print(escape(str(sweep.deflated_sharpe())))
-    out.print(f"heat map: {heatmap}")
+    found = f"best of {len(sweep):,}: {escape(repr(best.strategy))}: {_headline(best)}"
+    out.print(found, soft_wrap=True)
+    out.print(escape(sweep.deflated_sharpe().explain()), soft_wrap=True)
+    out.print(f"heat map: {escape(_near(heatmap))}", soft_wrap=True)
     return best, folder
 
 
@@ -103,7 +105,7 @@ def _replay(best: Result) -> None:
     bars = wb.bars(SYMBOL, source="sample")
     replayed = wb.replay(best.strategy, bars, costs=_costs(), progress=out.is_terminal)
     found = compare(best, replayed)
-    out.print(escape(str(found)))
+    out.print(escape(str(found)), soft_wrap=True)
     if not found.ok:
         raise InvariantError("replay and backtest differ", first=found.first)
 
@@ -115,7 +117,7 @@ def _write(settings: Settings, best: Result, folder: Path) -> Files:
     parameters = {
         "symbols": SYMBOLS,
         "strategy": best.strategy.name,
-        "params": best.strategy.params,
+        "params": json.dumps(best.strategy.params),
     }
     notebook = library.find("daily_review", settings)
     report = run_report(notebook, parameters, folder.parent, run_id=folder.name)
@@ -129,14 +131,20 @@ def _write(settings: Settings, best: Result, folder: Path) -> Files:
 def _where(settings: Settings, run_id: str, files: Files) -> Table:
     table = Table(title="What to open next", title_justify="left", box=None, padding=(0, 2))
     table.add_column("what", style="bold")
-    table.add_column("where")
+    table.add_column("where", overflow="fold")
     for what, path in files.items():
-        table.add_row(what, escape(str(path)))
+        table.add_row(what, escape(_near(path)))
     table.add_row("the run, to load again", f'wb.load_run("{run_id}")')
-    table.add_row("bars, runs, trial ledger", escape(str(settings.folder(""))))
+    table.add_row("bars, runs, trial ledger", escape(_near(settings.folder(""))))
     table.add_row("the web app", "make serve   (or workbench serve --demo)")
     table.add_row("the notebooks, as stories", "make lab")
     return table
+
+
+def _near(path: Path | str) -> str:
+    """Return a path as one would type it here."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else str(path)
 
 
 def _costs() -> Costs:

@@ -102,9 +102,7 @@ def _talib() -> Finding:
         talib = importlib.import_module("talib")
         count = len(talib.get_functions())
     except ImportError as error:
-        return Finding(
-            "TA-Lib", "bad", f"cannot be imported: {error}", "pip install 'ta-lib>=0.6.8'"
-        )
+        return Finding("TA-Lib", "bad", f"cannot be imported: {error}", "pip install 'ta-lib>=0.8'")
     return Finding("TA-Lib", "ok", f"{talib.__version__}, {count} functions")
 
 

@@ -67,7 +67,7 @@ def check(
     """Look for leaks, a warm-up that is too short and impurity; exit 1 where there are any."""
     bars = _bars(symbols, timeframe, source) if symbols else None
     report = wb.check(build(strategy, param), bars)
-    out.print(escape(str(report)))
+    out.print(escape(str(report)), soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)
 
 
