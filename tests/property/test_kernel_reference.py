@@ -167,7 +167,12 @@ def invariants(market, ran, cash):
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 4),
-    choices=st.tuples(costs, st.builds(Sizing, lot=st.sampled_from([0.0, 1.0])), stops),
+    choices=st.tuples(
+        # A least fee can be more than a sale brings in, and closing is always possible.
+        costs.filter(lambda drawn: not getattr(drawn.fee, "minimum", 0)),
+        st.builds(Sizing, lot=st.sampled_from([0.0, 1.0])),
+        stops,
+    ),
 )
 def test_long_only_at_the_fill_never_overdraws(seed, n, choices):
     market, targets = make_market(seed, 40, n, 0.1), make_targets(seed, 40, n, False)
