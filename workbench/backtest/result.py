@@ -213,7 +213,7 @@ class Result:
         Path
             The run's own folder; its name is ``result.manifest.run_id``.
         """
-        from workbench.backtest.saved import save_run
+        from workbench.backtest.keep import save_run
 
         return save_run(self, folder)
 

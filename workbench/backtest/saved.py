@@ -7,8 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from workbench.backtest.keep import FRAMES
 from workbench.backtest.result import Result, RunRecord
 from workbench.errors import DataError, UsageError
 from workbench.runs import registry
@@ -17,9 +16,7 @@ from workbench.strategy.registry import find
 if TYPE_CHECKING:
     from workbench.runs.manifest import Manifest
 
-__all__ = ["SavedStrategy", "load_run", "save_run"]
-
-_FRAMES = ("bars", "equity", "cash_held", "positions", "targets", "orders", "fills")
+__all__ = ["SavedStrategy", "load_run"]
 
 
 @dataclass(frozen=True)
@@ -34,19 +31,6 @@ class SavedStrategy:
 
     def _repr_html_(self) -> str:
         return escape(repr(self))
-
-
-def save_run(result: Result, folder: str | Path | None = None) -> Path:
-    """Save a result with all it was made from; see ``Result.save``."""
-    frames: dict[str, pd.DataFrame | pd.Series] = {name: getattr(result, name) for name in _FRAMES}
-    frames["round_trips"] = result.round_trips
-    frames["stats"] = result.stats
-    flags = result.path_dependent_fills
-    frames["path_dependent"] = pd.Series(flags, dtype=bool, name="path_dependent")
-    if result.best_equity is not None:
-        frames["best_equity"] = result.best_equity
-    frames["findings"] = pd.Series(result.findings, dtype="str", name="findings")
-    return registry.save(result.manifest, frames, folder)
 
 
 def load_run(run_id: str, folder: str | Path | None = None) -> Result:
@@ -73,7 +57,7 @@ def load_run(run_id: str, folder: str | Path | None = None) -> Result:
         A file of it is missing, damaged or was changed since.
     """
     manifest, frames = registry.load(run_id, folder)
-    missing = [name for name in _FRAMES if name not in frames]
+    missing = [name for name in FRAMES if name not in frames]
     if missing:
         raise DataError(
             f"run {run_id!r} is a {manifest.kind} without {', '.join(missing)}: no result to show",
@@ -83,7 +67,7 @@ def load_run(run_id: str, folder: str | Path | None = None) -> Result:
     choices = dict(manifest.conventions)
     flags: Any = frames.get("path_dependent")
     said: Any = frames.get("findings")
-    found: dict[str, Any] = {name: frames[name] for name in _FRAMES}
+    found: dict[str, Any] = {name: frames[name] for name in FRAMES}
     return Result(
         RunRecord(
             kind=manifest.kind,

@@ -9,6 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from workbench.errors import UsageError, nearest
 
@@ -21,10 +22,12 @@ _LIBRARY = "workbench.strategy.library"
 # Kept apart, so that the library, loaded late, does not shadow a user's class of the same name.
 _shipped: dict[str, type[BaseStrategy]] = {}
 _user: dict[str, type[BaseStrategy]] = {}
+_all: WeakSet[type[BaseStrategy]] = WeakSet()
 
 
 def add(cls: type[BaseStrategy]) -> None:
     """Register a class under its name; called by the base class for each definition."""
+    _all.add(cls)
     if not cls.__name__.startswith("_"):
         shelf = _shipped if cls.__module__.startswith(_LIBRARY) else _user
         shelf[cls.__name__] = cls
@@ -148,13 +151,8 @@ def _forget(name: str, known: ModuleType | None) -> None:
 
 
 def _strategies(module: ModuleType) -> dict[str, type[BaseStrategy]]:
-    from workbench.strategy.base import BaseStrategy, unfinished
-
     return {
         name: value
         for name, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, BaseStrategy)
-        and value.__module__ == module.__name__
-        and not unfinished(value)
+        if isinstance(value, type) and value in _all and value.__module__ == module.__name__
     }
