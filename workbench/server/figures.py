@@ -67,7 +67,7 @@ def age(last: datetime, now: datetime) -> tuple[str, str]:
     return "recorded", f"ends {last:%Y-%m-%d}"
 
 
-def result_tiles(stats: Mapping[str, Any], cash: float) -> list[Tile]:
+def result_tiles(stats: Mapping[str, Any]) -> list[Tile]:
     """Return the strip of a backtest: eight figures, the ones asked for first."""
 
     def number(name: str) -> float:
@@ -76,7 +76,7 @@ def result_tiles(stats: Mapping[str, Any], cash: float) -> list[Tile]:
     sharpe, sortino = number("sharpe"), number("sortino")
     return [
         Tile("Total return", percent(number("total_return")), tone(number("total_return")),
-             f"{money(number('end_equity'))} from {money(cash)}"),
+             f"to {money(number('end_equity'))}"),
         Tile("CAGR", percent(number("cagr")), tone(number("cagr")), "per year"),
         Tile("Sharpe", _plain(sharpe), tone(sharpe), "risk-free rate 0"),
         Tile("Sortino", _plain(sortino), tone(sortino), "downside only"),
@@ -102,11 +102,11 @@ def market_tiles(bars: pd.DataFrame, now: datetime) -> list[Tile]:
     return [
         Tile("Last", f"{last:,.2f}", "", f"{bars.attrs.get('adjustment', '')} adjusted"),
         Tile("Change", percent(change, 2), tone(change), "since the bar before"),
-        Tile("Range of 252 bars", f"{low:,.2f} – {high:,.2f}", "", _place(last, low, high)),
+        Tile("252 bars", f"{_brief(low)} – {_brief(high)}", "", _place(last, low, high)),
         Tile("Deviation", percent(float(deviation), 2), "", "per bar, last 60"),
         Tile("Volume", _short(volume), "", "mean of 20 bars"),
         Tile("Bars", f"{len(bars):,}", "", f"{bars.index[0]:%Y-%m-%d} on"),
-        Tile("Data", word, "", f"{bars.attrs.get('source', '')}, {since}"),
+        Tile(f"Data: {bars.attrs.get('source', '')}", word, "", since),
     ]
 
 
@@ -133,6 +133,10 @@ def _place(last: float, low: float, high: float) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:,.2f}".replace("-", "−") if math.isfinite(value) else _NONE
+
+
+def _brief(price: float) -> str:
+    return f"{price:,.0f}" if price >= 100 else f"{price:,.2f}"
 
 
 def _short(value: float) -> str:

@@ -94,6 +94,30 @@ def _mui(theme: Theme) -> dict[str, Any]:
             "MuiOutlinedInput": {
                 "styleOverrides": {"notchedOutline": {"borderColor": theme.divider}}
             },
+            "MuiChip": {
+                "styleOverrides": {
+                    "root": {
+                        "backgroundColor": _RAISED[theme.name],
+                        "color": theme.text,
+                        "border": line,
+                        "&:hover": {"backgroundColor": theme.divider},
+                    },
+                    "deleteIcon": {"color": theme.muted},
+                }
+            },
+            "MuiToggleButton": {
+                "styleOverrides": {
+                    "root": {
+                        "textTransform": "none",
+                        "borderColor": theme.divider,
+                        "color": theme.muted,
+                        "&&.Mui-selected, &&.Mui-selected:hover": {
+                            "backgroundColor": _RAISED[theme.name],
+                            "color": theme.primary,
+                        },
+                    }
+                }
+            },
             "MuiTooltip": {"styleOverrides": {"tooltip": {"fontSize": 12}}},
         },
     }

@@ -72,6 +72,8 @@ class Context:
     services: Services
     who: Identity
     theme: str
+    is_live: bool = False
+    document: Any = field(default_factory=lambda: pn.state.curdoc)
     notices: Any = field(default_factory=lambda: part(visible=False, margin=(10, 12, 0, 12)))
 
     @property
@@ -83,6 +85,17 @@ class Context:
         """Show a remark at the head of the page; an empty text takes it away."""
         self.notices.object = note(text, tone, details) if text else ""
         self.notices.visible = bool(text)
+
+    def draw(self, change: Callable[[], Any]) -> None:
+        """Change the Bokeh models of a chart, at once or, in a live page, in its next turn.
+
+        Callbacks run in threads of their own, and a thread may change what Panel made, but
+        not a chart: Bokeh's document takes changes under its lock only.
+        """
+        if self.is_live and self.document is not None:
+            self.document.add_next_tick_callback(self.guarded(change))
+        else:
+            change()
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callback so that its error is shown, not swallowed."""

@@ -34,6 +34,7 @@ def shell(page: PageFile, pages: list[PageFile], view: View, context: Context) -
     is_dark = context.theme == "dark"
     if pn.state.curdoc is not None:
         pn.state.curdoc.theme = _CHARTS_ARE_PAINTED
+    buttons, dialogs = _halt(context)
     built = Page(
         title="Workbench",
         meta=Meta(title=f"{page.title} · Workbench", icon="/assets/mark.svg"),
@@ -42,22 +43,27 @@ def shell(page: PageFile, pages: list[PageFile], view: View, context: Context) -
         sx=PAGE_SX,
         sidebar_width=276,
         busy_indicator="linear",
-        header=_header(page, pages, context),
+        header=_header(page, pages, context, buttons),
         sidebar=view.sidebar,
-        main=[pn.Column(context.notices, *view.main, sizing_mode="stretch_width", margin=0)],
+        main=[
+            pn.Column(context.notices, *view.main, *dialogs, sizing_mode="stretch_width", margin=0)
+        ],
         raw_css=[_first_paint(is_dark=is_dark)],
     )
 
     def repaint(event: Any) -> None:
-        for told in view.on_theme:
-            told("dark" if event.new else "light")
+        theme = "dark" if event.new else "light"
+        context.draw(lambda: [told(theme) for told in view.on_theme])
 
     built.param.watch(repaint, "dark_theme")
+    context.is_live = True
     built.jscallback(dark_theme=_REMEMBER)
     return built
 
 
-def _header(page: PageFile, pages: list[PageFile], context: Context) -> list[Any]:
+def _header(
+    page: PageFile, pages: list[PageFile], context: Context, buttons: list[Any]
+) -> list[Any]:
     links = "".join(
         f'<a href="/{one.slug}"{" aria-current=page" if one.slug == page.slug else ""}>'
         f"{escape(one.title)}</a>"
@@ -78,16 +84,16 @@ def _header(page: PageFile, pages: list[PageFile], context: Context) -> list[Any
         align="center",
     )
     return [
-        pn.Row(nav, pn.layout.HSpacer(), *_halt(context), user, sizing_mode="stretch_width",
+        pn.Row(nav, pn.layout.HSpacer(), *buttons, user, sizing_mode="stretch_width",
                align="center", margin=0)
     ]  # fmt: skip
 
 
-def _halt(context: Context) -> list[Any]:
-    """Return the button that stops trading and the question before it."""
+def _halt(context: Context) -> tuple[list[Any], list[Any]]:
+    """Return the button that stops trading, and the question before it."""
     desk, who = context.services.desk, context.who
     if not who.may("halt"):
-        return []
+        return [], []
     button = Button(size="small", variant="outlined", color="error", margin=(0, 4))
     reason = TextInput(label="Why", placeholder="goes into the log", sizing_mode="stretch_width")
     question, yes = part(), Button(color="error", variant="contained")
@@ -119,7 +125,7 @@ def _halt(context: Context) -> list[Any]:
     button.on_click(context.guarded(ask))
     yes.on_click(context.guarded(act))
     pn.state.add_periodic_callback(show, 3_000)
-    return [button, dialog]
+    return [button], [dialog]
 
 
 def _question(halt: Halt, *, may_resume: bool) -> str:

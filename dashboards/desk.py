@@ -1,0 +1,180 @@
+"""Orders, positions and profit of the paper desk, an order ticket and the kill switch."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import panel as pn
+import panel_material_ui as ui
+
+from workbench.core.clock import WallClock
+from workbench.core.money import decimal
+from workbench.errors import RefusedError, WorkbenchError
+from workbench.plots.market import ChartOptions, MarketChart
+from workbench.server import figures, tables
+from workbench.server.desk import Ticket
+from workbench.server.look import note, part, tiles
+from workbench.server.pages import Context, View
+from workbench.server.parts import card, chart_pane, remember, table
+
+TITLE = "Desk"
+ORDER = 3
+
+WIDE = {"sizing_mode": "stretch_width", "margin": (5, 10)}
+SECONDS = 15
+
+
+def page(context: Context) -> View:
+    board = DeskBoard(context)
+    board.show_all()
+    pn.state.add_periodic_callback(board.show_new, 1_000)
+    return View(main=board.main, sidebar=board.sidebar, on_theme=[board.set_theme])
+
+
+class DeskBoard:
+    """The page's widgets, and what they do."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.theme, self.desk = context, context.theme, context.services.desk
+        self.clock, self.seen, self.chart = WallClock(), -1, None
+        self.strip = part(margin=(12, 12, 4, 12))
+        self._make_ticket()
+        self.pane = chart_pane()
+        self.orders = table(
+            tables.blotter(self.desk),
+            hidden_columns=["order_id"],
+            buttons={"cancel": '<span title="Cancel this order">✕</span>'},
+            titles={"cancel": ""},
+            widths={"cancel": 44, "Note": "34%"},
+            height=330,
+        )
+        self.positions = table(tables.holdings(self.desk.holdings()), height=330)
+        self.fills = table(tables.fills(self.desk), height=330)
+        self.orders.on_click(context.guarded(self._cancel), column="cancel")
+        tabs = ui.Tabs(
+            ("Orders", self.orders),
+            ("Positions", self.positions),
+            ("Fills", self.fills),
+            sizing_mode="stretch_width",
+        )
+        chart = card(self.pane, margin=(8, 12, 8, 12))
+        self.main = [self.strip, chart, card(tabs, margin=(4, 12, 12, 12))]
+
+    def _make_ticket(self) -> None:
+        may_trade = self.context.who.may("trade")
+        self.symbol = ui.Select(label="Symbol", options=list(self.desk.symbols), **WIDE)
+        remember(symbol=self.symbol)
+        self.kind = ui.RadioButtonGroup(
+            options=["market", "limit", "stop"], value="market", size="small", **WIDE
+        )
+        self.quantity = ui.FloatInput(label="Quantity", value=100, start=0, step=10, **WIDE)
+        self.price = ui.FloatInput(label="Price", value=None, step=0.05, visible=False, **WIDE)
+        self.quote = part(margin=(5, 10))
+        half = {"sizing_mode": "stretch_width", "variant": "contained", "disabled": not may_trade}
+        self.buy = ui.Button(label="Buy", color="success", margin=(5, 5, 5, 10), **half)
+        self.sell = ui.Button(label="Sell", color="error", margin=(5, 10, 5, 5), **half)
+        self.answer = part(margin=(6, 10))
+        self.sidebar = [
+            part("<h2>Order ticket</h2>", margin=(4, 10)),
+            self.symbol,
+            self.quote,
+            self.kind,
+            self.quantity,
+            self.price,
+            pn.Row(self.buy, self.sell, sizing_mode="stretch_width", margin=0),
+            self.answer,
+        ]
+        if not may_trade:
+            self.answer.object = note("Your role may look, not trade.", "warn")
+        self.symbol.param.watch(self.context.guarded(lambda _: self._other_symbol()), "value")
+        self.kind.param.watch(self.context.guarded(lambda _: self._other_kind()), "value")
+        self.buy.on_click(self.context.guarded(lambda _: self._send("buy")))
+        self.sell.on_click(self.context.guarded(lambda _: self._send("sell")))
+
+    def _other_kind(self) -> None:
+        self.price.visible = self.kind.value != "market"
+        self.price.label = "Limit price" if self.kind.value == "limit" else "Stop price"
+        self.price.value = round(self.desk.quotes[self.symbol.value].mid, 2)
+
+    def _other_symbol(self) -> None:
+        self._other_kind()
+        self.chart = None
+        self.show_new()
+
+    def _send(self, side: str) -> None:
+        price = None if self.kind.value == "market" else _number(self.price.value, "the price")
+        ticket = Ticket(
+            self.symbol.value,
+            side,
+            _number(self.quantity.value, "the quantity"),
+            self.kind.value,
+            limit_price=price if self.kind.value == "limit" else None,
+            stop_price=price if self.kind.value == "stop" else None,
+        )
+        try:
+            order = self.desk.place(ticket, self.context.who)
+        except RefusedError as error:
+            rule = error.facts.get("rule")
+            self.answer.object = note(
+                f"Refused{f' by {rule}' if rule else ''}: {error.message}", "bad"
+            )
+        except WorkbenchError as error:
+            self.answer.object = note(error.message, "bad")
+        else:
+            words = f"{side.capitalize()} {order.quantity:f} {order.symbol}: {order.state.value}."
+            self.answer.object = note(words, "good")
+        self.show_all()
+
+    def _cancel(self, event) -> None:
+        self.desk.cancel(self.orders.value["order_id"].iloc[event.row], self.context.who)
+        self.show_all()
+
+    # what is shown
+
+    def show_new(self) -> None:
+        """Show prices, and the tables where something has happened."""
+        if self.desk.changes != self.seen:
+            self.show_all()
+            return
+        self._show_prices()
+
+    def show_all(self) -> None:
+        """Show everything."""
+        self.seen = self.desk.changes
+        self.orders.value = tables.blotter(self.desk)
+        self.fills.value = tables.fills(self.desk)
+        self._show_prices()
+
+    def _show_prices(self) -> None:
+        self.strip.object = tiles(figures.desk_tiles(self.desk))
+        self.positions.value = tables.holdings(self.desk.holdings())
+        symbol, now = self.symbol.value, self.clock.now()
+        quote = self.desk.quotes[symbol]
+        word, since = figures.age(quote.time, now)
+        self.quote.object = (
+            f'<div class="quote"><div><small>Bid</small><b>{quote.bid:,.2f}</b></div>'
+            f"<div><small>Ask</small><b>{quote.ask:,.2f}</b></div></div>"
+            f'<p class="muted" style="margin:8px 2px 0"><span class="dot {word}"></span>'
+            f"{word}, {since} · synthetic quotes</p>"
+        )
+        bars = self.desk.market.bars(symbol, now, SECONDS).iloc[-240:]
+        fills = tables.fills_of(self.desk, symbol)
+        if self.chart is None:
+            options = ChartOptions(symbol=f"{symbol} · synthetic", height=250, wheel="ctrl")
+            self.chart = MarketChart(bars, fills=fills, theme=self.theme, options=options)
+            self.pane.object = self.chart.layout
+        else:
+            chart = self.chart
+            self.context.draw(lambda: chart.set_bars(bars, fills=fills, keep_view=True))
+
+    def set_theme(self, theme: str) -> None:
+        """Repaint the chart."""
+        self.theme = theme
+        if self.chart is not None:
+            self.chart.set_theme(theme)
+
+
+def _number(value: float | None, what: str) -> Decimal:
+    if value is None or value <= 0:
+        raise RefusedError(f"{what} must be above zero")
+    return decimal(value, what)
