@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -169,3 +170,53 @@ for batch in range(10):
         assert process.returncode == 0, errors
     assert ledger.count() == 800
     assert ledger.count("SmaCross", "f00d") == 800
+
+
+def test_a_ledger_that_was_moved_away_begins_anew_where_it_was(ledger):
+    ledger.record([trial()])
+    ledger.path.rename(ledger.path.with_name("old.db"))
+    for side in ("-wal", "-shm"):
+        ledger.path.with_name(ledger.path.name + side).unlink(missing_ok=True)
+    assert ledger.record([trial(params={"fast": 3}), trial(params={"fast": 4})]) == ""
+    assert ledger.count() == 2
+
+
+def test_threads_and_forked_children_write_to_the_same_ledger(ledger):
+    ledger.record([trial()])
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda k: ledger.record([trial(params={"thread": k})]), range(40)))
+    assert set(said) == {""}
+    code = """
+import os, sys
+from pathlib import Path
+from workbench.runs.ledger import Ledger, Trial
+from workbench.runs.manifest import DataFacts, Manifest
+ledger = Ledger(Path(sys.argv[1]))
+manifest = Manifest("r", "sweep", "SmaCross", {}, "c0de", DataFacts("f00d"))
+assert ledger.record([Trial(manifest, 1.0, 252, {"before": 1})]) == ""
+child = os.fork()
+for k in range(20):
+    assert ledger.record([Trial(manifest, 1.0, 252, {"pid": os.getpid(), "k": k})]) == ""
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code, str(ledger.path)], check=True, timeout=120)
+    assert ledger.count() == 1 + 40 + 1 + 40
+    with sqlite3.connect(ledger.path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_killed_process_loses_nothing_that_was_recorded(ledger):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from workbench.runs.ledger import Ledger, Trial
+from workbench.runs.manifest import DataFacts, Manifest
+manifest = Manifest("r", "sweep", "SmaCross", {}, "c0de", DataFacts("f00d"))
+for k in range(5):
+    Ledger(Path(sys.argv[1])).record([Trial(manifest, 1.0, 252, {"k": k})])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ran = subprocess.run([sys.executable, "-c", code, str(ledger.path)], check=False, timeout=120)
+    assert ran.returncode == -9
+    assert ledger.count() == 5

@@ -19,8 +19,8 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from workbench.config import Settings, load_settings
 from workbench.core.clock import WallClock
 from workbench.errors import DataError
 from workbench.runs.manifest import Manifest, plain
+from workbench.runs.writer import BUSY_SECONDS, transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "Trial"]
 
 _CHOICES = ("fill", "sizing", "costs", "stops")
-_BUSY_MS = 10_000
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -171,8 +171,7 @@ class Ledger:
         slots = ",".join("?" * len(_COLUMNS))
         insert = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({slots})"  # noqa: S608
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as connection, _transaction(connection):
+            with transaction(self.path, _SCHEMA, _VERSION) as connection:
                 connection.executemany(insert, rows)
         except (sqlite3.Error, OSError) as error:
             return (
@@ -240,33 +239,6 @@ class Ledger:
         frame = pd.DataFrame(rows, columns=_COLUMNS)
         return frame.assign(time=pd.to_datetime(frame["time"], utc=True, format="ISO8601"))
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None)
-        try:
-            self._prepare(connection)
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        # NORMAL may lose the last rows at a power cut and never the file: enough for a count.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > _VERSION:
-            raise sqlite3.DatabaseError(f"written by a newer workbench, version {found}")
-        if found == _VERSION:
-            return
-        # Two processes may meet here: the one that comes second may be refused the switch
-        # that the first is making, and waits for it at the transaction below.
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            with suppress(sqlite3.OperationalError):
-                connection.execute("PRAGMA journal_mode=WAL")
-        with _transaction(connection):
-            for statement in _statements(_SCHEMA):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={_VERSION}")
-
     def _read(self, query: str, values: list[str]) -> list[Any]:
         if not self.path.exists():
             return []
@@ -275,7 +247,7 @@ class Ledger:
         for mode in ("mode=ro", "immutable=1"):
             try:
                 uri = f"{self.path.absolute().as_uri()}?{mode}"
-                with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_MS / 1000)) as connection:
+                with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
                     return connection.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 failed = failed or error
@@ -286,27 +258,6 @@ class Ledger:
             "one, and know that the count begins anew with it",
             path=str(self.path),
         )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script as SQLite itself would; ``executescript`` would commit in between."""
-    part = ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
 
 
 def _where(strategy: str | None, fingerprint: str | None) -> tuple[str, list[str]]:
