@@ -168,7 +168,8 @@ def drawdown_periods(equity: pd.Series, cash: float, most: int = 6) -> pd.DataFr
             }
         )
     columns = ["depth", "peak", "trough", "recovery", "to_trough", "to_recovery"]
-    return pd.DataFrame(found, columns=columns).nsmallest(most, "depth").reset_index(drop=True)
+    table = pd.DataFrame(found, columns=columns).sort_values("depth", kind="stable")
+    return table.head(most).reset_index(drop=True)
 
 
 def drawdowns(equity: pd.Series, cash: float) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from workbench.plots.scripts import script
 from workbench.plots.tags import follow_date
 from workbench.plots.theme import Painter, Theme
 
-__all__ = ["ChartOptions", "MarketChart", "aggregate"]
+__all__ = ["ChartOptions", "MarketChart", "aggregate", "figure"]
 
 Overlays = Mapping[str, "pd.Series | pd.DataFrame | Line"]
 
@@ -332,5 +332,38 @@ class MarketChart:
         low, high, size = self._loaded
         inside = low <= max(0, event.x0) and high >= min(self.count, event.x1)
         wanted = (event.x1 - event.x0) * (1 + 2 * MARGIN) / VIEW_LIMIT
-        if not inside or not size * 0.4 <= wanted <= size:
+        fits = wanted <= size and (size == 1 or wanted >= size * 0.4)
+        if not (inside and fits):
             self.update_view(event.x0, event.x1)
+
+
+def figure(
+    bars: pd.DataFrame,
+    overlays: Overlays | None = None,
+    panes: Sequence[Pane] = (),
+    fills: pd.DataFrame | None = None,
+    theme: str | Theme = "light",
+    options: ChartOptions | None = None,
+) -> Any:
+    """Return candles with what is drawn upon and below them, to look at in a notebook.
+
+    The parameters are those of `MarketChart`; without `options` the wheel scrolls the
+    page unless Ctrl is held, and the symbol is that of the bars; invented bars are named so.
+
+    Returns
+    -------
+    bokeh.models.Column
+
+    Examples
+    --------
+    >>> index = pd.date_range("2024-01-01", periods=3, freq="D", tz="UTC", name="time")
+    >>> price = {"open": 1.0, "high": 2.0, "low": 1.0, "close": 2.0}
+    >>> bars = pd.DataFrame(price | {"volume": 9.0}, index)
+    >>> len(figure(bars).children)  # the readout, the price, the volume
+    3
+    """
+    name = str(bars.attrs.get("symbol", ""))
+    if bars.attrs.get("source") == "synthetic":
+        name = f"{name} (synthetic)"
+    told = options or ChartOptions(wheel="ctrl", symbol=name)
+    return MarketChart(bars, overlays, panes, fills, theme, told).layout

@@ -162,6 +162,8 @@ def _reason(order: dict[str, Any], code: int, said: str, errors: str) -> dict[st
     name = Path(order["notebook"]).name
     if code == child.FAILED_CELL:
         facts = json.loads(said)
+        # counted from 1 in the notebook as it was, without the cell that papermill put in
+        facts["cell"] += 0 if order["parameters"] else 1
         first = facts["source"].strip().splitlines()[:1]
         text = (
             f"cell {facts['cell']} of {name} failed: {facts['name']}: {facts['value']} "

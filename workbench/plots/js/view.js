@@ -38,7 +38,7 @@ for (let b = 0; b < n; b++) {
     if (!(l <= low[k]) && low[k] === low[k]) { l = low[k] }
     if (volume[k] === volume[k]) { v += volume[k] }
   }
-  out.open[b] = o; out.high[b] = h; out.low[b] = l; out.close[b] = c; out.volume[b] = v
+  out.open[b] = o; out.high[b] = h; out.low[b] = l; out.close[b] = c; out.volume[b] = size == 1 ? volume[i] : v
   out.time[b] = full.data.time[i]
   out.mid[b] = (o + c) / 2
   out.body[b] = Math.abs(c - o)

@@ -1,0 +1,47 @@
+"""What tests of several floors share: a real browser, and pages that may not leave the machine."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, or a skip that says why there is none."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip("playwright is not installed: pip install -e .[browser]")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser found: install one of {', '.join(_BROWSERS)}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open a file and fail on any error in its console and any request that leaves it."""
+
+    @contextmanager
+    def opened(path, width=1280, height=900):
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        asked, said = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path.as_uri())
+        page.wait_for_selector(".bk-Canvas, canvas", state="attached")
+        page.wait_for_timeout(500)
+        yield page
+        page.close()
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+        assert said == []
+
+    return opened
