@@ -54,6 +54,14 @@ class Simulated(NamedTuple):
     cells: Records
 
 
+class Curves(NamedTuple):
+    """What is written at each close: equity, cash, units."""
+
+    equity: Floats
+    cash: Floats
+    units: Floats
+
+
 class Deal(NamedTuple):
     """A fill about to happen: at `price`, where the undisturbed price is `base`."""
 
@@ -82,32 +90,66 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
     """
     bars, n = targets.shape
     book, tape = new_book(cash, n), new_tape(n)
+    curves = Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)))
     account, cells = book.account, book.cells
-    equity, purse, units = np.empty(bars), np.empty(bars), np.empty((bars, n))
-    at_close = terms.at_close > 0.0
+    is_busy = terms.at_close > 0.0
     has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
-    for t in range(bars):
-        if at_close or account[0].pending > 0 or (has_stops and account[0].held > 0):
-            if is_full(tape, book):
-                tape = grown(tape, book)
-            trade_bar(t, market, book, tape, terms)
+    mode = terms.sizing.mode
+    t = 0
+    while t < bars:
+        if not is_busy and account[0].pending == 0 and not (has_stops and account[0].held > 0):
+            t = coast(t, market.close, targets, mode, book, curves)
+            if t == bars:
+                break
+        if is_full(tape, book):
+            tape = grown(tape, book)
+        trade_bar(t, market, book, tape, terms)
         worth = mark_closes(t, market.close, account[0].cash, cells)
-        if has_news(t, targets, cells, terms.sizing.mode):
+        if has_news(t, targets, cells, mode):
             if is_full(tape, book):
                 tape = grown(tape, book)
             for j in range(n):
                 decide(t, j, targets[t, j], worth, book, tape, terms)
-        if at_close and account[0].pending > 0:
+        if is_busy and account[0].pending > 0:
             fill_pending(t, market.close, market.volume, book, tape, terms)
             worth = marked(book)
-        equity[t] = worth
-        purse[t] = account[0].cash
-        for j in range(n):
-            units[t, j] = cells[j].units
+        write_bar(t, worth, account[0].cash, cells, curves)
+        t += 1
     fills, orders = account[0].fills, account[0].orders
     return Simulated(
-        equity, purse, units, tape.fills[:fills].copy(), tape.orders[:orders].copy(), cells
+        curves.equity,
+        curves.cash,
+        curves.units,
+        tape.fills[:fills].copy(),
+        tape.orders[:orders].copy(),
+        cells,
     )
+
+
+@jit
+def coast(t: int, closes: Floats, targets: Floats, mode: float, book: Book, curves: Curves) -> int:
+    """Go from bar `t` through those on which nothing can happen; return the first other one.
+
+    Most bars are such: the loop is kept small for their sake.
+    """
+    account, cells = book.account, book.cells
+    cash = account[0].cash
+    while t < len(closes):
+        worth = mark_closes(t, closes, cash, cells)
+        if has_news(t, targets, cells, mode):
+            break
+        write_bar(t, worth, cash, cells, curves)
+        t += 1
+    return t
+
+
+@jit
+def write_bar(t: int, worth: float, cash: float, cells: Records, curves: Curves) -> None:
+    """Write down what there is at the close of bar `t`."""
+    curves.equity[t] = worth
+    curves.cash[t] = cash
+    for j in range(len(cells)):
+        curves.units[t, j] = cells[j].units
 
 
 @jit
