@@ -34,7 +34,7 @@ def card(result: Result) -> str:
     """Return a result as a small piece of HTML, without script and readable in any theme."""
     stats = result.stats
     cells = "".join(
-        "<div style='min-width:88px'>"
+        "<div>"
         f"<div style='opacity:.65;font-size:11px'>{name.replace('_', ' ')}</div>"
         f"<div style='font-size:15px;font-variant-numeric:tabular-nums'>{_text(stats[name], form)}"
         "</div></div>"
@@ -56,7 +56,8 @@ def card(result: Result) -> str:
         f"<div style='font-size:14px;font-weight:600'>{escape(result.kind)} · "
         f"{escape(repr(result.strategy))} · {escape(', '.join(result.symbols))}</div>"
         f"{sparkline(result.equity, result.cash)}"
-        f"<div style='display:flex;flex-wrap:wrap;gap:8px 16px'>{cells}</div>"
+        "<div style='display:grid;gap:8px 12px;"
+        f"grid-template-columns:repeat(auto-fill,minmax(82px,1fr))'>{cells}</div>"
         f"<div style='opacity:.65;margin-top:8px'>{conventions}</div>{findings}</div>"
     )
 

@@ -29,7 +29,8 @@ def jit(function: F) -> F:
 
     Division by zero gives what IEEE 754 says, as in numpy. No fast-math: it would break
     NaN, and with it the parity of kernel, simulated venue and reference. The plain
-    function stays reachable as ``function.py_func``.
+    function stays reachable as ``function.py_func``. While compiled code runs, other threads
+    may run Python.
 
     Parameters
     ----------
@@ -48,13 +49,13 @@ def jit(function: F) -> F:
     is_kernel = Path(function.__code__.co_filename).parent == Path(__file__).parent
     folder = cache_folder() if is_kernel else None
     if folder is None:
-        return cast(F, numba.njit(error_model="numpy")(function))
+        return cast(F, numba.njit(error_model="numpy", nogil=True)(function))
     # The setting is global to the process: it is ours only while the function is wrapped.
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder)
     try:
-        return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+        return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
     finally:
         settings.CACHE_DIR = before
 
