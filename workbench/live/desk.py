@@ -34,6 +34,7 @@ from workbench.live.view import (
     halt_row,
     order_message,
     position_row,
+    quote_message,
 )
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate
@@ -313,13 +314,8 @@ class Desk:
         for quote in self._feed.tick(self.clock.now()):
             self._quotes[quote.symbol] = quote
             self._broker.on_quote(quote)
-            self.bus.publish(
-                f"quotes:{quote.symbol}",
-                {
-                    "symbol": quote.symbol, "time": quote.time.isoformat(), "bid": quote.bid,
-                    "ask": quote.ask, "source": self._feed.source,
-                },
-            )  # fmt: skip
+            message = quote_message(quote, self._feed.source)
+            self.bus.publish(f"quotes:{quote.symbol}", message)
 
     async def _run_market(self) -> None:
         while True:

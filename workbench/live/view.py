@@ -15,6 +15,7 @@ from workbench.core.fill import Fill
 from workbench.core.money import ZERO
 from workbench.core.order import Order
 from workbench.core.position import Position
+from workbench.core.quote import Quote
 from workbench.risk.halt import Halt
 from workbench.store import tables
 from workbench.store.codec import encode
@@ -29,6 +30,7 @@ __all__ = [
     "halt_row",
     "order_message",
     "position_row",
+    "quote_message",
 ]
 
 
@@ -51,6 +53,11 @@ def order_message(order: Order, *, plain: bool = False) -> dict[str, Any]:
         "decided_at": order.decided_at,
     }
     return {name: encode(value) for name, value in row.items()} if plain else row
+
+
+def quote_message(quote: Quote, source: str) -> dict[str, Any]:
+    """Return a quote as plain JSON values, with the name of its source."""
+    return {**encode(quote), "source": source}
 
 
 def fill_message(fill: Fill) -> dict[str, Any]:
