@@ -49,5 +49,5 @@ def test_a_painter_repaints_everything():
 
 
 def test_style_keeps_what_else_a_figure_was_given():
-    plot = figure(styles={"border-top": "1px solid red"})
-    assert style(plot, "dark").styles["border-top"] == "1px solid red"
+    plot = figure(styles={"margin": "1px"})
+    assert style(plot, "dark").styles["margin"] == "1px"

@@ -130,7 +130,7 @@ class Drawing:
         drawn.add_layout(Grid(dimension=1, axis=axis))
         level = Span(dimension="width", line_dash="dashed", line_width=1, syncable=False)
         self.painter.paint(level, line_color="crosshair")
-        zoom = WheelZoomTool(dimensions="width")
+        zoom = WheelZoomTool(dimensions="width", maintain_focus=False)
         if self._wheel == "ctrl":
             zoom.modifiers = {"ctrl": True}
         pan = PanTool(dimensions="width")

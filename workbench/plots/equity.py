@@ -21,7 +21,7 @@ from bokeh.plotting import figure as Figure
 
 from workbench.errors import DataError
 from workbench.plots.reduce import extremes
-from workbench.plots.theme import Painter, Theme
+from workbench.plots.theme import Painter, Theme, dress
 
 __all__ = ["figure"]
 
@@ -104,7 +104,7 @@ def figure(
     for drawn in (upper, lower):
         drawn.add_tools(CrosshairTool(overlay=cross))
         painter.style(drawn)
-    lower.styles = {"border-top": f"1px solid {painter.theme.divider}"}
+    dress(lower, "edge", f":host{{border-top:1px solid {painter.theme.divider}}}")
     return column(upper, lower, sizing_mode="stretch_width", spacing=0)
 
 

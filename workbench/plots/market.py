@@ -28,7 +28,7 @@ from workbench.plots.panes import Line, Pane, as_lines
 from workbench.plots.reduce import aggregate
 from workbench.plots.scripts import script
 from workbench.plots.tags import follow_date
-from workbench.plots.theme import Painter, Theme
+from workbench.plots.theme import Painter, Theme, dress
 
 __all__ = ["ChartOptions", "MarketChart", "aggregate", "figure"]
 
@@ -192,6 +192,7 @@ class MarketChart:
         start, end = self.x_range.start, self.x_range.end
         self._load(bars, fills, self._symbol if symbol is None else symbol)
         if keep_view:
+            self._bound()
             shift = self.count - before if end >= before - 1 else 0
             self.update_view(start + shift, end + shift)
         else:
@@ -202,8 +203,14 @@ class MarketChart:
         shown = min(self.options.visible or self.count, self.count)
         room = max(1.0, shown * 0.03)
         start, end = self.count - shown - 0.5, self.count - 0.5 + room
+        self._bound()
         self.x_range.update(reset_start=start, reset_end=end)
         self.update_view(start, end)
+
+    def _bound(self) -> None:
+        """Let nobody zoom or drag out into the void."""
+        free = max(10.0, self.count * 0.1)
+        self.x_range.bounds = (-free, self.count + free)
 
     def update_view(self, start: float, stop: float) -> None:
         """Show the bars from `start` to `stop` and merge what is visible.
@@ -285,9 +292,9 @@ class MarketChart:
 
     def _ground(self) -> None:
         look = self._painter.theme
-        self.layout.styles = {"background": look.surface}
+        dress(self.layout, "ground", f":host{{background:{look.surface}}}")
         for drawn in self.figures[1:]:
-            drawn.styles = {**drawn.styles, "border-top": f"1px solid {look.divider}"}
+            dress(drawn, "edge", f":host{{border-top:1px solid {look.divider}}}")
 
     def _wire(self) -> None:
         tell = CustomJS(

@@ -70,7 +70,9 @@ def follow_value(figure: Any, painter: Painter, level: Any) -> None:
     """Write the pointer's value on the right scale; `level` is the crosshair's line."""
     args = {**Tag(figure, painter).models, "level": level, "x_range": figure.x_range}
     args["axis"] = figure.right[0]
-    level.js_on_change("location", CustomJS(code=script("pointer"), args=args))
+    move = CustomJS(code=script("pointer"), args=args)
+    level.js_on_change("location", move)
+    figure.x_range.js_on_change("end", move)
 
 
 def follow_date(figure: Any, painter: Painter, cross: Any, view: Any, readout: Any) -> None:

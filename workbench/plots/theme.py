@@ -9,7 +9,7 @@ from bokeh.models import InlineStyleSheet, Model
 
 from workbench.errors import UsageError, nearest
 
-__all__ = ["DARK", "FONT", "LIGHT", "Painter", "Theme", "find", "style"]
+__all__ = ["DARK", "FONT", "LIGHT", "Painter", "Theme", "dress", "find", "style"]
 
 FONT = "Inter, Roboto, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 
@@ -196,14 +196,14 @@ def style(figure: Any, theme: str | Theme = "light") -> Any:
     figure.background_fill_color = look.surface
     figure.border_fill_color = look.surface
     figure.outline_line_color = None
-    # the canvas lets the page shine through at half pixels, and tooltips follow these variables
-    figure.styles = {**dict(figure.styles), "background-color": look.surface}
-    figure.css_variables = {
-        "--background-color": look.surface,
-        "--color": look.text,
-        "--divider-color": look.divider,
-        "--icon-color": look.surface,
-    }
+    # the outermost pixels of a canvas keep the page's colour or an older coat
+    dress(
+        figure,
+        "ground",
+        f":host{{background-color:{look.surface};--background-color:{look.surface};"
+        f"--color:{look.text};--divider-color:{look.divider};--icon-color:{look.surface}}}"
+        ".bk-Canvas{clip-path:inset(2px)}",
+    )
     figure.axis.axis_line_color = None
     figure.axis.major_tick_line_color = None
     figure.axis.minor_tick_line_color = None
@@ -227,6 +227,27 @@ def style(figure: Any, theme: str | Theme = "light") -> Any:
         legend.label_text_font = FONT
         legend.label_text_font_size = "11px"
     return figure
+
+
+def dress(model: Any, name: str, css: str) -> None:
+    """Give a model a style sheet of that name, or change the one it has.
+
+    A sheet takes effect in an open page, which a change of ``styles`` does not.
+
+    Examples
+    --------
+    >>> from bokeh.plotting import figure
+    >>> plot = figure()
+    >>> dress(plot, "edge", ":host{margin:0}")
+    >>> dress(plot, "edge", ":host{margin:1px}")
+    >>> [sheet.css for sheet in plot.stylesheets]
+    [':host{margin:1px}']
+    """
+    for sheet in model.stylesheets:
+        if isinstance(sheet, InlineStyleSheet) and sheet.name == name:
+            sheet.css = css
+            return
+    model.stylesheets = [*model.stylesheets, InlineStyleSheet(name=name, css=css)]
 
 
 class Painter:
