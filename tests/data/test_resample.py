@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.data.align import align
 from workbench.data.calendar import known_times
 from workbench.data.resample import resample
-from workbench.data.schema import check_bars
+from workbench.data.schema import FIELDS, check_bars
 from workbench.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -152,3 +153,18 @@ def test_ticks_of_a_real_exchange_make_its_candles(marketdata):
         check_exact=True,
     )
     np.testing.assert_allclose(made.loc[both, "volume"], five.loc[both, "volume"], rtol=1e-9)
+
+
+def test_a_day_without_a_session_is_left_out_and_told():
+    """Good Friday 2024-03-29: a week that took it in would count as known on Thursday."""
+    days = pd.date_range("2024-03-18", "2024-04-05", freq="B", tz="UTC", name="time")
+    closes = np.arange(100.0, 100.0 + len(days))
+    bars = pd.DataFrame(dict.fromkeys(FIELDS, closes), index=days)
+    bars.attrs |= {"timeframe": "1d", "calendar": "XNYS"}
+    with pytest.warns(UserWarning, match="2024-03-29"):
+        weeks = resample(bars, "1w")
+    assert weeks.attrs["outside_session"] == 1
+    thursday = bars.loc["2024-03-28", "close"].item()
+    assert weeks.loc["2024-03-25", "close"].item() == thursday
+    seen = align(weeks["close"], bars, timeframe="1w", calendar="XNYS")
+    assert seen.loc["2024-03-28"].item() == thursday

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, known_times, period_starts, session_labels, utc_index
+from workbench.data.calendar import (
+    ALWAYS,
+    known_times,
+    period_starts,
+    session_labels,
+    sessions,
+    utc_index,
+)
 from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
 from workbench.errors import UsageError, nearest
 
@@ -132,16 +140,20 @@ def _bins(
 ) -> _Bins:
     times = index.as_unit("ns").asi8
     if not long.is_intraday:
-        days = session_labels(index, calendar)[0] if short.is_intraday else index
+        days = (
+            session_labels(index, calendar)[0]
+            if short.is_intraday
+            else _on_sessions(index, calendar)
+        )
         return _session_bins(days, long, calendar)
     size = int(long.delta.total_seconds() * 1e9)
     if by == "clock":
         starts = times // size * size
         labels, code = np.unique(starts, return_inverse=True)
         return _Bins(code.astype(np.int64), labels, labels + size)
-    sessions, table = session_labels(index, calendar)
-    inside = ~np.asarray(sessions.isna())
-    row = np.searchsorted(table.labels, sessions.asi8[inside])
+    of_session, table = session_labels(index, calendar)
+    inside = ~np.asarray(of_session.isna())
+    row = np.searchsorted(table.labels, of_session.asi8[inside])
     opens = table.opens[row]
     starts = opens + (times[inside] - opens) // size * size
     labels, inverse = np.unique(starts, return_inverse=True)
@@ -150,6 +162,27 @@ def _bins(
     code = np.full(len(times), -1, dtype=np.int64)
     code[inside] = inverse
     return _Bins(code, labels, ends)
+
+
+def _on_sessions(days: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
+    """Return days with NaT where the exchange is closed.
+
+    A week would otherwise take in a Good Friday and still count as known on Thursday.
+    """
+    if calendar == ALWAYS or not len(days):
+        return days
+    known = sessions(calendar, days[0], days[-1])
+    # beyond the last session the calendar knows, nothing can be told: take the day's word
+    reach = known[-1] if len(known) else days[0]
+    closed = ~days.isin(known) & (days <= reach)
+    if closed.any():
+        warnings.warn(
+            f"{int(closed.sum())} daily bars lie on days that are no session of {calendar}, the "
+            f"first on {days[closed][0]:%Y-%m-%d}; they are left out. Is it another exchange's "
+            "calendar? Name it: bars.attrs['calendar'] = ...",
+            stacklevel=5,
+        )
+    return days.where(~closed)
 
 
 def _session_bins(days: pd.DatetimeIndex, long: Timeframe, calendar: str) -> _Bins:
