@@ -321,3 +321,46 @@ async def test_a_task_cancelled_while_it_sends_leaves_the_order_unknown(path):
     assert core.ledger.orders[intent.intent_id].state is OrderState.ACCEPTED
     assert broker.sends == {intent.intent_id: 1}
     path.journal.verify()
+
+
+def test_an_order_ends_when_its_fills_are_here_not_when_somebody_says_so(path, monkeypatch):
+    name = path.propose()
+    path.quote()
+    ended = path.venue.order(name)
+    path.venue.drain()
+
+    def silent(since=None):
+        raise UnavailableError("no answer")
+
+    monkeypatch.setattr(path.venue, "fills", silent)
+    path.manager.update(ended)
+    assert path.state(name) == "accepted"
+    monkeypatch.undo()
+    path.manager.update(ended)
+    assert path.state(name) == "filled"
+    path.check()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_start_doubts_what_was_being_sent(path, monkeypatch, arrives):
+    class Crash(BaseException):
+        pass
+
+    submit = path.venue.submit
+
+    def crashing(order):
+        if arrives:
+            submit(order)
+        raise Crash
+
+    monkeypatch.setattr(path.venue, "submit", crashing)
+    with pytest.raises(Crash):
+        path.propose()
+    monkeypatch.undo()
+    path.restart()
+    assert path.state("i1") == ("accepted" if arrives else "unknown")
+    path.later(10)
+    path.manager.resolve_unknown()
+    path.manager.resolve_unknown()
+    assert path.state("i1") == ("accepted" if arrives else "rejected")
+    path.check()

@@ -118,8 +118,6 @@ class Desk:
         self._tickets = 0
         self._is_open = False
 
-    # life -----------------------------------------------------------------------------
-
     async def start(self) -> None:
         """Open the books, recover, and let the market move.
 
@@ -161,8 +159,6 @@ class Desk:
 
     async def __aexit__(self, *error: object) -> None:
         await self.stop()
-
-    # what a person may do -------------------------------------------------------------
 
     async def submit_ticket(  # noqa: PLR0913 - the fields of a ticket, as a form sends them
         self,
@@ -225,8 +221,6 @@ class Desk:
         self._say_system("halt", f"{self.kill_switch.level.value}: {reason or 'no reason given'}")
         await self._enforce_halt()
 
-    # what there is to see -------------------------------------------------------------
-
     def order(self, order_id: str) -> Order | None:
         """Return an order as the journal has it."""
         return self._manager.core.ledger.orders.get(order_id)
@@ -261,8 +255,6 @@ class Desk:
             "halt": halt_row(self.kill_switch.halt),
             **account_rows(self._manager.core.ledger, self._prices(), orders),
         }
-
-    # inside ---------------------------------------------------------------------------
 
     async def _connect(self, begin: Mapping[str, float]) -> None:
         self._venue = SimVenue(
