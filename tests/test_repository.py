@@ -109,3 +109,20 @@ def test_no_address_of_a_package_index_is_committed():
     ):
         if path.is_file() and path.name != Path(__file__).name:
             assert not hosts.search(path.read_text(errors="replace")), path
+
+
+def test_the_first_strategy_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert "NOT OK" not in capsys.readouterr().out
+    assert (tmp_path / "dip.html").stat().st_size > 100_000
+    assert len(names["result"].fills) > 10
+
+
+def test_what_the_documents_point_to_is_there():
+    for document in tracked("*.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -182,7 +182,7 @@ def _on_sessions(days: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
             "calendar? Name it: bars.attrs['calendar'] = ...",
             stacklevel=5,
         )
-    return days.where(~closed)
+    return pd.DatetimeIndex(days.where(~closed))
 
 
 def _session_bins(days: pd.DatetimeIndex, long: Timeframe, calendar: str) -> _Bins:
