@@ -25,7 +25,7 @@ def percent(value: float, digits: int = 1, *, signed: bool = False) -> str:
     >>> percent(-0.1234), percent(0.5, signed=True), percent(float("nan"))
     ('−12.3%', '+50.0%', 'n/a')
     """
-    if pd.isna(value):
+    if np.isnan(value):
         return _UNKNOWN
     form = f"{'+' if signed else ''},.{digits}%"
     return format(float(value), form).replace("-", "−")
@@ -39,7 +39,7 @@ def number(value: float, digits: int = 2) -> str:
     >>> number(1234.5), number(-1, 0)
     ('1,234.50', '−1')
     """
-    if pd.isna(value):
+    if np.isnan(value):
         return _UNKNOWN
     return f"{float(value):,.{digits}f}".replace("-", "−")
 
@@ -52,7 +52,7 @@ def money(value: float, digits: int = 0) -> str:
     >>> money(-1234.5), money(99.5, 2)
     ('−$1,234', '$99.50')
     """
-    if pd.isna(value):
+    if np.isnan(value):
         return _UNKNOWN
     return f"{'−' if value < 0 else ''}${abs(float(value)):,.{digits}f}"
 
@@ -174,6 +174,7 @@ def drawdown_periods(equity: pd.Series, cash: float, most: int = 6) -> pd.DataFr
 
 def drawdowns(equity: pd.Series, cash: float) -> dict[str, Any]:
     """Return the table of `drawdown_periods`."""
+    periods: Any = drawdown_periods(equity, cash)
     rows = [
         [
             _cell(percent(row.depth), "down"),
@@ -183,7 +184,7 @@ def drawdowns(equity: pd.Series, cash: float) -> dict[str, Any]:
             _cell(number(row.to_trough, 0)),
             _cell(number(row.to_recovery, 0) if pd.notna(row.to_recovery) else "lasts"),
         ]
-        for row in drawdown_periods(equity, cash).itertuples()
+        for row in periods.itertuples()
     ]
     heads = ["Depth", "Peak", "Trough", "Recovered", "Bars down", "Bars back"]
     return {"columns": heads, "rows": rows, "words": []}
