@@ -14,6 +14,8 @@ from workbench.core.fill import Fill
 from workbench.core.order import Intent
 from workbench.core.quote import Quote
 from workbench.core.signal import Side
+from workbench.costs.costs import Costs
+from workbench.costs.fees import PerShare
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate
 from workbench.store.migrate import open_database
@@ -112,7 +114,9 @@ class Path:
 @pytest.fixture
 def path(tmp_path):
     database = open_database(f"sqlite:///{tmp_path / 'path.db'}")
-    venue = SimVenue(["AAPL", "IBM"], 100_000.0, plain_terms())
+    venue = SimVenue(
+        ["AAPL", "IBM"], 100_000.0, plain_terms(Costs(fee=PerShare(0.03, minimum=0.1)))
+    )
     path = Path(database, venue)
     yield path
     path.journal.close()

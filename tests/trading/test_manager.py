@@ -30,7 +30,7 @@ def test_an_intent_becomes_an_order_and_a_fill(path):
     path.listen()
     assert path.state(name) == "filled"
     assert path.ledger.books.position("AAPL").quantity == 10
-    assert path.ledger.books.cash["USD"] == 100_000 - 10 * Decimal("100.01")
+    assert path.ledger.books.cash["USD"] == 100_000 - 10 * Decimal("100.01") - Decimal("0.3")
     path.check()
 
 

@@ -40,22 +40,15 @@ class BarOpinions:
     strategy: Strategy
     bars: pd.DataFrame
     limits: dict[str, Decimal]
+    columns: list[str] | None
 
     def at(self, row: int) -> np.ndarray:
         """Return the targets at the close of bar `row`."""
         seen = self.bars.iloc[: row + 1]
         found = self.strategy.targets(seen)
-        values = found.to_numpy() if isinstance(found, pd.Series) else None
-        is_plain = (
-            values is not None
-            and values.dtype == np.float64
-            and seen.columns.nlevels == 1
-            and len(values) == len(seen)
-        )
-        if is_plain and values is not None and np.isfinite(values[-1]) | np.isnan(values[-1]):
-            return np.asarray(values[-1:])
-        # anything less usual goes through the whole check
-        return np.asarray(evaluate(self.strategy, seen)[-1])
+        last = _last(found, len(seen), self.columns)
+        # anything less usual goes through the whole check, which says what is wrong with it
+        return evaluate(self.strategy, seen)[-1] if last is None else last
 
 
 @dataclass
@@ -116,10 +109,24 @@ def opinions_of(
     if isinstance(strategy, EventStrategy):
         return EventOpinions(strategy, symbols, times, prices, {})
     if isinstance(strategy, Strategy):
-        return BarOpinions(strategy, bars, {})
+        columns = list(symbols) if bars.columns.nlevels > 1 else None
+        return BarOpinions(strategy, bars, {}, columns)
     raise UsageError(
         f"replay needs a strategy object, such as wb.strategies.SmaCross(), not {strategy!r}"
     )
+
+
+def _last(found: object, rows: int, columns: list[str] | None) -> np.ndarray | None:
+    """Return the last row of targets that are plainly as they should be, else None."""
+    if not isinstance(found, pd.Series | pd.DataFrame) or len(found) != rows:
+        return None
+    if isinstance(found, pd.DataFrame) and (columns is None or list(found.columns) != columns):
+        return None
+    values = found.to_numpy()
+    if values.dtype != np.float64 or (values.ndim == 1) != (columns is None):
+        return None
+    last = np.atleast_1d(values[-1])
+    return None if np.isinf(last).any() else np.array(last)
 
 
 def _signals(answer: Signal | Iterable[Signal] | None) -> Iterable[Signal]:
