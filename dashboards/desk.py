@@ -15,7 +15,7 @@ from workbench.server import figures, tables
 from workbench.server.desk import Ticket
 from workbench.server.look import note, part, tiles
 from workbench.server.pages import Context, View
-from workbench.server.parts import card, chart_pane, remember, table
+from workbench.server.parts import card, chart_pane, framed, remember, table
 
 TITLE = "Desk"
 ORDER = 3
@@ -55,6 +55,7 @@ class DeskBoard:
             ("Orders", self.orders),
             ("Positions", self.positions),
             ("Fills", self.fills),
+            dynamic=True,  # a table that is not on the screen takes no rows
             sizing_mode="stretch_width",
         )
         chart = card(self.pane, margin=(8, 12, 8, 12))
@@ -162,7 +163,7 @@ class DeskBoard:
         if self.chart is None:
             options = ChartOptions(symbol=f"{symbol} · synthetic", height=250, wheel="ctrl")
             self.chart = MarketChart(bars, fills=fills, theme=self.theme, options=options)
-            self.pane.object = self.chart.layout
+            self.pane.object = framed(self.chart.layout)
         else:
             chart = self.chart
             self.context.draw(lambda: chart.set_bars(bars, fills=fills, keep_view=True))

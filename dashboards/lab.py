@@ -20,7 +20,7 @@ from workbench.server import figures, tables
 from workbench.server.lab import axis_values, control, picture, slices, usual_symbols
 from workbench.server.look import empty, note, part, tiles
 from workbench.server.pages import Context, View
-from workbench.server.parts import card, chart_pane, range_buttons, remember, table, visible
+from workbench.server.parts import card, chart_pane, framed, range_buttons, remember, table, visible
 from workbench.strategy import registry
 from workbench.strategy.parameters import specs
 
@@ -72,6 +72,7 @@ class Lab:
             ("Sweep", self._sweep_tab()),
             ("Round trips", self.trips),
             ("Pedigree", self.pedigree),
+            dynamic=True,  # a table that is not on the screen takes no rows
             sizing_mode="stretch_width",
         )
         self.main = [self.strip, card(self.ranges, self.pane), card(self.tabs)]
@@ -161,7 +162,7 @@ class Lab:
                 symbol=symbol, height=270, visible=visible(self.ranges), wheel="ctrl"
             )
             self.chart, self.labels = MarketChart(*given, theme=self.theme, options=options), labels
-            self.pane.object = self.chart.layout
+            self.pane.object = framed(self.chart.layout)
         self.findings.object = tables.findings(result)
         self.trips.value = tables.round_trips(result)
         self.pedigree.object = tables.pedigree(result)
@@ -225,6 +226,7 @@ class Lab:
         drawn.sizing_mode = "stretch_width"
         source = drawn.select_one("cells").data_source
 
+        @self.context.guarded
         def go_there(_attr, _old, rows) -> None:
             if rows:
                 row = stats.iloc[source.data["row"][rows[0]]]
@@ -234,7 +236,7 @@ class Lab:
 
         known = specs(registry.find(self.strategy.value))
         source.selected.on_change("indices", go_there)
-        self.map.object = drawn
+        self.map.object = framed(drawn)
 
     def set_theme(self, theme: str) -> None:
         """Repaint the charts."""

@@ -14,7 +14,7 @@ from workbench.server.jobs import Wanted, run
 from workbench.server.layers import CHOICES, layers
 from workbench.server.look import empty, part, tiles
 from workbench.server.pages import Context, View
-from workbench.server.parts import card, chart_pane, range_buttons, remember, visible
+from workbench.server.parts import card, chart_pane, framed, range_buttons, remember, visible
 from workbench.strategy import registry
 
 TITLE = "Market"
@@ -111,7 +111,7 @@ class Market:
         given = (bars, shown.overlays, shown.panes, self._fills())
         options = ChartOptions(symbol=self.symbol.value, height=370, visible=visible(self.ranges))
         self.chart = MarketChart(*given, theme=self.theme, options=options)
-        self.pane.object = self.chart.layout
+        self.pane.object = framed(self.chart.layout)
 
     def set_theme(self, theme: str) -> None:
         """Repaint the chart."""

@@ -64,7 +64,7 @@ def control(spec: Param, value: Any = None) -> Any:
     except UsageError:
         start = spec.default
     label = spec.name.replace("_", " ").capitalize()
-    told = {"label": label, "description": spec.doc, "name": spec.name, **_WIDE}
+    told = {"label": label, "description": spec.doc, **_WIDE}
     if spec.choices is not None:
         return Select(options=list(spec.choices), value=start, **told)
     if spec.type is bool:

@@ -19,6 +19,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
 from importlib.util import module_from_spec, spec_from_file_location
@@ -27,6 +28,7 @@ from types import ModuleType
 from typing import Any
 
 import panel as pn
+from panel.io.state import set_curdoc
 
 from workbench.config import Settings
 from workbench.errors import UsageError, WorkbenchError
@@ -98,12 +100,17 @@ class Context:
             change()
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a callback so that its error is shown, not swallowed."""
+        """Wrap a callback so that its error is shown, not swallowed.
+
+        It also tells Panel whose page this is: in a callback of Bokeh's it would not know,
+        and ask the internet for its style sheets.
+        """
 
         @wraps(callback)
         def wrapped(*args: Any, **options: Any) -> Any:
             try:
-                answer = callback(*args, **options)
+                with set_curdoc(self.document) if self.document else nullcontext():
+                    answer = callback(*args, **options)
             except WorkbenchError as error:
                 self.say(error.message, "bad")
                 return None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import panel as pn
+from bokeh.layouts import column
 from panel_material_ui.widgets import RadioButtonGroup
 
 from workbench.plots.market import MarketChart
@@ -14,7 +15,7 @@ from workbench.server.look import TABLE_CSS
 from workbench.server.pages import Context
 from workbench.server.tables import HTML, RIGHT
 
-__all__ = ["card", "chart_pane", "range_buttons", "remember", "table"]
+__all__ = ["card", "chart_pane", "framed", "range_buttons", "remember", "table"]
 
 _BARS = {"3M": 63, "6M": 126, "1Y": 252, "3Y": 756, "All": 0}
 _CARD = {
@@ -34,6 +35,11 @@ def card(*objects: Any, **options: Any) -> pn.Column:
 def chart_pane() -> Any:
     """Return the pane a chart's layout is put into."""
     return pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+
+
+def framed(layout: Any) -> Any:
+    """Return what the pane takes: it cannot hold a layout that brings style sheets itself."""
+    return column(layout, sizing_mode="stretch_width", spacing=0)
 
 
 def range_buttons(

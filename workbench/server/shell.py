@@ -20,7 +20,7 @@ __all__ = ["shell"]
 
 
 _REMEMBER = (
-    "document.cookie = `wb_theme=${source.data.dark_theme ? 'dark' : 'light'}; "
+    "document.cookie = `wb_theme=${source.dark_theme ? 'dark' : 'light'}; "
     "path=/; max-age=31536000; samesite=lax`"
 )
 
@@ -34,6 +34,8 @@ def shell(page: PageFile, pages: list[PageFile], view: View, context: Context) -
     is_dark = context.theme == "dark"
     if pn.state.curdoc is not None:
         pn.state.curdoc.theme = _CHARTS_ARE_PAINTED
+        # what is added later would fetch its style sheets from Panel's own site
+        pn.state.curdoc.template_variables["dist_url"] = "/static/extensions/panel/"
     buttons, dialogs = _halt(context)
     built = Page(
         title="Workbench",
