@@ -1,5 +1,6 @@
 """Frames in, Bokeh figures out; each module here is loaded when it is first used."""
 
+import sys
 from importlib import import_module
 from types import ModuleType
 
@@ -9,6 +10,7 @@ _MODULES = (
     "heatmap",
     "market",
     "monthly",
+    "notebook",
     "page",
     "panes",
     "result",
@@ -24,3 +26,7 @@ def __getattr__(name: str) -> ModuleType:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULES})
+
+
+if "IPython" in sys.modules:
+    import_module("workbench.plots.notebook").register()

@@ -66,13 +66,17 @@ def shade(value: float, scale: float, theme: str | Theme = "light") -> str:
     look = find(theme)
     if not np.isfinite(value):
         return look.surface
-    part = min(1.0, abs(value) / scale) * 0.62 if scale > 0 else 0.0
+    part = _part(value, scale)
     ground, full = look.surface, look.up if value > 0 else look.down
     mixed = (
         round(int(ground[i : i + 2], 16) * (1 - part) + int(full[i : i + 2], 16) * part)
         for i in (1, 3, 5)
     )
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def _part(value: float, scale: float) -> float:
+    return min(1.0, abs(value) / scale) * 0.62 if scale > 0 else 0.0
 
 
 def figure(returns: pd.Series, *, theme: str | Theme = "light", height: int | None = None) -> Any:
@@ -110,8 +114,10 @@ def figure(returns: pd.Series, *, theme: str | Theme = "light", height: int | No
             "month": names,
             "value": cells.to_numpy(),
             "text": [f"{v:+.1%}" for v in cells],
-            "colour": [
-                shade(float(v), whole if m == "Year" else scale, look)
+            # a role and how much of it, not their mixture: it can be painted anew in another theme
+            "colour": [look.up if v > 0 else look.down for v in cells.to_numpy(np.float64)],
+            "part": [
+                _part(float(v), whole if m == "Year" else scale)
                 for v, m in zip(cells, names, strict=True)
             ],
         }
@@ -126,7 +132,10 @@ def figure(returns: pd.Series, *, theme: str | Theme = "light", height: int | No
         sizing_mode="stretch_width",
         tools="",
     )
-    drawn.rect("month", "year", 0.96, 0.92, source=source, fill_color="colour", line_color=None)
+    drawn.rect(
+        "month", "year", 0.96, 0.92, source=source, fill_color="colour", fill_alpha="part",
+        line_color=None,
+    )  # fmt: skip
     drawn.text(
         "month", "year", "text", source=source, text_align="center", text_baseline="middle",
         text_font=fixed(FONT), text_font_size="11px", text_color=look.text,
