@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
 import workbench as wb
 from workbench.cli.show import out, step
@@ -47,8 +46,7 @@ def demo() -> None:
         _replay(best)
     with _step(5, "Write the tear sheet and the morning's report"):
         files = _write(settings, best, folder)
-    out.print()
-    out.print(_where(settings, best.manifest.run_id, files))
+    _say_where(settings, best.manifest.run_id, files)
     out.print(f"\n[dim]The whole job took {time.perf_counter() - started:.0f} s.[/]")
 
 
@@ -128,17 +126,16 @@ def _write(settings: Settings, best: Result, folder: Path) -> Files:
     }
 
 
-def _where(settings: Settings, run_id: str, files: Files) -> Table:
-    table = Table(title="What to open next", title_justify="left", box=None, padding=(0, 2))
-    table.add_column("what", style="bold")
-    table.add_column("where", overflow="fold")
-    for what, path in files.items():
-        table.add_row(what, escape(_near(path)))
-    table.add_row("the run, to load again", f'wb.load_run("{run_id}")')
-    table.add_row("bars, runs, trial ledger", escape(_near(settings.folder(""))))
-    table.add_row("the web app", "make serve   (or workbench serve --demo)")
-    table.add_row("the notebooks, as stories", "make lab")
-    return table
+def _say_where(settings: Settings, run_id: str, files: Files) -> None:
+    rows = {what: _near(path) for what, path in files.items()} | {
+        "the run, to load again": f'wb.load_run("{run_id}")',
+        "bars, runs, trial ledger": _near(settings.folder("")),
+        "the web app": "make serve   (or workbench serve --demo)",
+        "the notebooks, as stories": "make lab",
+    }
+    out.print("\n[bold]What to open next[/]")
+    for what, where in rows.items():
+        out.print(f"  [bold]{what:<27}[/]{escape(where)}", soft_wrap=True)
 
 
 def _near(path: Path | str) -> str:

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["Runner", "replay"]
 
 
-def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and four of its own
+def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and three of its own
     strategy: BaseStrategy,
     bars: pd.DataFrame,
     *,
@@ -64,6 +64,7 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and f
     sizing: Sizing | None = None,
     stops: Stops | None = None,
     fill: str = "next_open",
+    calendar: str | None = None,
     limits: RiskLimits | None = None,
     database: str | Path | None = None,
     progress: bool = False,
@@ -77,7 +78,7 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and f
         bar; one on events answers each bar with signals.
     bars : DataFrame
         One or several symbols, see ``wb.bars``.
-    cash, costs, sizing, stops, fill
+    cash, costs, sizing, stops, fill, calendar
         As in ``wb.backtest``.
     limits : RiskLimits, optional
         What the risk gate refuses. Without them every rule runs and passes, so that a
@@ -114,7 +115,9 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and f
     """
     if isinstance(strategy, type):
         raise UsageError(f"{strategy.__name__} is a class: give an object, {strategy.__name__}()")
-    simulation = prepare(bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill)
+    simulation = prepare(
+        bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
+    )
     name = run_id("replay", repr(strategy), WallClock().now())
     with _journal_in(database) as opened:
         runner = Runner(strategy, simulation, Gate.of(limits), opened, name)

@@ -90,7 +90,13 @@ class Progress:
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=self._total, desc=self._title, unit=" points", smoothing=0.05)
+            self._bar = tqdm(
+                total=self._total,
+                desc=self._title,
+                unit=" points",
+                smoothing=0.05,
+                disable=None,  # no bar in a log file; notebooks have one all the same
+            )
         self._bar.update(count)
 
     def __exit__(
