@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -95,7 +96,7 @@ class Progress:
                 desc=self._title,
                 unit=" points",
                 smoothing=0.05,
-                disable=None,  # no bar in a log file; notebooks have one all the same
+                mininterval=0.1 if _is_watched() else 10.0,
             )
         self._bar.update(count)
 
@@ -137,3 +138,8 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB"
+
+
+def _is_watched() -> bool:
+    """Tell whether somebody looks on: a log file needs no ten lines a second."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
