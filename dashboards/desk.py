@@ -42,14 +42,19 @@ class DeskBoard:
         self.pane = chart_pane()
         self.orders = table(
             tables.blotter(self.desk),
+            "No order yet. Choose a symbol on the left, then buy or sell: it is paper.",
             hidden_columns=["order_id"],
             buttons={"cancel": '<span title="Cancel this order">✕</span>'},
             titles={"cancel": ""},
             widths={"cancel": 44, "Note": "34%"},
-            height=330,
+            height=300,
         )
-        self.positions = table(tables.holdings(self.desk.holdings()), height=330)
-        self.fills = table(tables.fills(self.desk), height=330)
+        self.positions = table(
+            tables.holdings(self.desk.holdings()),
+            "No position: nothing was filled yet.",
+            height=300,
+        )
+        self.fills = table(tables.fills(self.desk), "No fill yet.", height=300)
         self.orders.on_click(context.guarded(self._cancel), column="cancel")
         tabs = ui.Tabs(
             ("Orders", self.orders),

@@ -108,6 +108,7 @@ class Lab:
         self.refresh()
 
     def chosen(self):
+        """Return the strategy with the parameters as they stand."""
         values = {name: widget.value for name, widget in self.widgets.items()}
         return registry.find(self.strategy.value)(**values)
 
@@ -117,6 +118,7 @@ class Lab:
             self.widgets[name].value = spec.default
 
     def bars(self):
+        """Load the bars of the chosen symbols."""
         names = self.symbols.value
         if not names:
             raise UsageError("no symbol is chosen; choose one on the left")
@@ -125,6 +127,7 @@ class Lab:
         )
 
     def costs(self) -> Costs:
+        """Return the costs as they stand."""
         return Costs(fee=Bps(self.fee.value), slippage_bps=self.slippage.value)
 
     # the backtest
@@ -143,6 +146,7 @@ class Lab:
         self.context.say("")
 
     def show(self, strategy) -> None:
+        """Show the result in the strip, the chart and the tabs."""
         result = self.result
         self.strip.object = tiles(figures.result_tiles(result.stats))
         drawn = picture(strategy, result)
@@ -211,6 +215,7 @@ class Lab:
             self.show_sweep(parts)
 
     def show_sweep(self, parts) -> None:
+        """Show the heat map of the slices, or how to get one."""
         self.found = parts
         if not parts:
             self.map.object = None

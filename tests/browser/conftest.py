@@ -44,6 +44,8 @@ def base(tmp_path_factory) -> Iterator[str]:
 
     home = tmp_path_factory.mktemp("workspace")
     (home / "workbench.toml").write_text("")
+    (home / "dashboards").mkdir()
+    (home / "dashboards" / "broken.py").write_text('"""It raises."""\n\ndef page():\n    1 / 0\n')
     patch = pytest.MonkeyPatch()
     patch.setenv("WORKBENCH_HOME", str(home))
     listener, settings = serve.bind(load_settings(port=0))

@@ -69,7 +69,7 @@ def test_a_slider_in_the_lab_moves_the_backtest(visit):
     assert re.fullmatch(r"[−0-9.,]+%", first)
     slider = page.locator("input[type=range]").first
     for wanted in range(11, 23):
-        wait_for(page, lambda: press_to(slider, wanted), f"the slider at {wanted}")
+        wait_for(page, lambda wanted=wanted: press_to(slider, wanted), f"the slider at {wanted}")
     wait_for(page, lambda: tile(page, "Total return").inner_text() != first, "another return")
     wait_for(page, lambda: page.evaluate(EQUITY) != curve, "another equity curve")
     wait_for(page, lambda: "fast=22" in page.url, "the parameter in the address")
@@ -106,6 +106,13 @@ def test_an_order_on_the_desk_is_filled_and_a_halt_stops_the_next(visit):
     page.get_by_label("Why").fill("the test is over")
     page.get_by_role("dialog").get_by_role("button", name="Resume trading").click()
     page.get_by_role("button", name="Halt trading").first.wait_for()
+
+
+def test_a_page_that_raises_shows_a_card_and_not_a_wheel(visit):
+    page = visit("/broken")
+    page.get_by_text("This page could not be built").wait_for()
+    assert page.get_by_text("ZeroDivisionError: division by zero").count() > 0
+    page.get_by_role("link", name="Market").wait_for()
 
 
 def test_the_theme_toggle_repaints_the_chart_and_is_remembered(visit):

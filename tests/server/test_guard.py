@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 import re
 import zlib
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from workbench.config import load_settings
@@ -118,13 +120,15 @@ def test_a_forged_page_token_is_refused(served, ada):
     payload = json.loads(base64.urlsafe_b64decode(padded))
     forged = base64.urlsafe_b64encode(json.dumps(payload | {"x": 1}).encode()).decode().rstrip("=")
     for token in (forged, f"{forged}.{signature}"):
+        answers = []
         with (
-            pytest.raises(Exception),
+            contextlib.suppress(InvalidStatus, ConnectionClosed),
             open_socket(
                 served, "/plain/ws", token=token, origin=served.base, cookie=cookie
             ) as socket,
         ):
-            socket.recv(timeout=10)
+            answers.append(socket.recv(timeout=10))
+        assert answers == []
 
 
 def test_a_page_does_not_give_the_cookie_away(ada):
@@ -223,11 +227,9 @@ async def test_an_open_socket_ends_with_its_session():
         seen.append((await receive())["type"])
 
     async def receive():
-        if not sent:
-            return {"type": "websocket.connect"}
-        import asyncio
-
-        await asyncio.sleep(60)
+        if sent:
+            await asyncio.sleep(60)
+        return {"type": "websocket.connect"}
 
     async def send(message):
         sent.append(message)

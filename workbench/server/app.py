@@ -19,7 +19,7 @@ from workbench.server import home, html, login, problems
 from workbench.server.guard import Guard, Rules
 from workbench.server.keys import secret_key
 from workbench.server.pages import Context, PageFile, discover, failure, reader, safe, view_of
-from workbench.server.routes import data, orders, research, system
+from workbench.server.routes import data, orders, research, socket, system
 from workbench.server.services import Services, open_services
 from workbench.server.shell import shell
 
@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         data.router,
         research.router,
         orders.router,
+        socket.router,
     ):
         app.include_router(router)
     _mount_pages(app, services)

@@ -76,8 +76,9 @@ def remember(**widgets: Any) -> None:
         location.sync(widget, {"value": name})
 
 
-def table(frame: Any, **options: Any) -> Any:
-    """Return a table in the page's colours."""
+def table(frame: Any, nothing: str = "Nothing here yet.", **options: Any) -> Any:
+    """Return a table in the page's colours; `nothing` stands where it has no rows."""
+    options.setdefault("configuration", {"placeholder": nothing})
     options.setdefault("sizing_mode", "stretch_width")
     options.setdefault("margin", 0)
     options.setdefault("show_index", False)

@@ -153,9 +153,7 @@ def find_login(connection: Connection, token_hash: str, now: datetime) -> Login 
     row = connection.execute(
         select(logins.c.username, logins.c.expires, users.c.roles)
         .join(users, users.c.username == logins.c.username)
-        .where(
-            logins.c.token_hash == token_hash, logins.c.expires > now, users.c.is_active == 1
-        )
+        .where(logins.c.token_hash == token_hash, logins.c.expires > now, users.c.is_active == 1)
     ).one_or_none()
     return Login(token_hash, row.username, row.roles, row.expires) if row else None
 

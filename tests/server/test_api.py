@@ -1,0 +1,234 @@
+"""The routes, asked of a running server."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+
+SYMBOL = "ACME/USD"
+
+
+@pytest.fixture(scope="session")
+def tom(served):
+    client = served.log_in("tom")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def eve(served):
+    client = served.log_in("eve")
+    yield client
+    client.close()
+
+
+def test_symbols_and_sources(ada):
+    found = ada.get("/api/v1/symbols").json()
+    assert found["symbols"] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+    assert found["is_synthetic"] is False
+    assert ada.get("/api/v1/symbols?source=synthetic").json()["is_synthetic"] is True
+
+
+def test_bars_in_three_forms_are_the_same(ada):
+    address = "/api/v1/bars?symbol=IBM&start=2012-01-01&end=2012-03-01"
+    table = ada.get(address).json()
+    csv = pd.read_csv(io.BytesIO(ada.get(f"{address}&format=csv").content))
+    parquet = pd.read_parquet(io.BytesIO(ada.get(f"{address}&format=parquet").content))
+    assert table["rows"] == len(csv) == len(parquet) == len(table["close"])
+    assert table["close"] == csv["close"].tolist() == parquet["close"].tolist()
+    assert table["time"][0] == "2012-01-03T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("symbol=APPL", "did you mean 'AAPL'"),
+        ("symbol=AAPL&source=smaple", "did you mean 'sample'"),
+        ("symbol=AAPL&timeframe=7x", "timeframe"),
+        ("symbol=AAPL&start=2013-01-01&end=2012-01-01", "not before"),
+        ("symbol=../../etc/passwd", "symbol"),
+        ("symbol=AAPL&limit=0", "limit"),
+        ("symbol=AAPL&format=xls", "format"),
+        ("", "symbol"),
+    ],
+)
+def test_a_bad_question_is_a_problem_that_says_what_is_wrong(ada, query, word):
+    answer = ada.get(f"/api/v1/bars?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert word in answer.json()["detail"]
+
+
+def test_strategies_tell_their_parameters(ada):
+    found = {one["name"]: one for one in ada.get("/api/v1/strategies").json()}
+    assert {"SmaCross", "Pairs"} <= found.keys()
+    fast = found["SmaCross"]["parameters"][0]
+    assert (fast["name"], fast["default"], fast["low"], fast["high"]) == ("fast", 10, 2, 100)
+    assert ada.get("/api/v1/strategies/SmaCros").json()["detail"].count("SmaCross") == 1
+
+
+def test_a_backtest_runs_and_can_be_read_again(ada):
+    body = {"strategy": "SmaCross", "symbols": ["IBM"], "parameters": {"fast": 5, "slow": 30}}
+    answer = ada.post("/api/v1/backtests", json=body, timeout=120)
+    assert answer.status_code in (201, 202)
+    place = answer.headers["location"]
+    for _ in range(60):
+        found = ada.get(place).json()
+        if found["status"] == "done":
+            break
+    assert found["stats"]["bars"] == len(ada.get(f"{place}/equity").json()["equity"])
+    assert found["stats"]["round_trips"] > 10
+    assert ada.get(f"{place}/fills?limit=3").json()[-1]["symbol"] == "IBM"
+    assert any(one["id"] == found["id"] for one in ada.get("/api/v1/backtests").json())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strategy": "SmaCros"},
+        {"strategy": "/etc/passwd.py:X"},
+        {"symbols": []},
+        {"symbols": ["NOPE"]},
+        {"parameters": {"fast": 1}},
+        {"parameters": {"quick": 5}},
+        {"cash": -1},
+        {"unheard": 1},
+    ],
+)
+def test_a_bad_backtest_is_refused(ada, change):
+    body = {"strategy": "SmaCross", "symbols": ["IBM"]} | change
+    answer = ada.post("/api/v1/backtests", json=body, timeout=60)
+    assert answer.status_code == 422
+    assert answer.json()["type"].startswith("urn:workbench:problem:")
+
+
+@pytest.mark.parametrize("raw", ['{"cash": NaN}', "{", "[]", '"x"', "", "\xff"])
+def test_what_is_no_json_is_never_a_server_error(ada, raw):
+    headers = {"content-type": "application/json"}
+    answer = ada.post("/api/v1/backtests", content=raw.encode("latin-1"), headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_input_is_not_echoed(ada):
+    secret = "hunter2-hunter2"
+    answer = ada.post("/api/v1/orders", json={"symbol": SYMBOL, "side": secret, "quantity": "1"})
+    assert answer.status_code == 422
+    assert secret not in answer.text
+
+
+def test_an_unknown_path_is_a_problem(ada):
+    answer = ada.get("/api/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["status"] == 404
+
+
+def test_an_order_is_placed_filled_and_counted_once(served, tom):
+    body = {"symbol": SYMBOL, "side": "buy", "quantity": "3", "order_id": "once-1"}
+    first = tom.post("/api/v1/orders", json=body, timeout=60)
+    assert first.status_code == 201
+    assert tom.post("/api/v1/orders", json=body, timeout=60).json()["order_id"] == "once-1"
+    changed = tom.post("/api/v1/orders", json=body | {"quantity": "4"}, timeout=60)
+    assert changed.status_code == 422
+    import time
+
+    deadline = time.monotonic() + 60
+    while tom.get("/api/v1/orders/once-1").json()["state"] != "filled":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    fills = [f for f in tom.get("/api/v1/fills").json() if f["order_id"] == "once-1"]
+    assert [float(f["quantity"]) for f in fills] == [3.0]
+    held = {p["symbol"]: p for p in tom.get("/api/v1/positions").json()}
+    assert isinstance(held[SYMBOL]["quantity"], str)
+    assert isinstance(tom.get("/api/v1/account").json()["equity"], str)
+
+
+def test_a_refusal_names_the_rule_and_the_numbers(tom):
+    body = {"symbol": SYMBOL, "side": "buy", "quantity": "1000000"}
+    answer = tom.post("/api/v1/orders", json=body, timeout=60)
+    assert answer.status_code == 409
+    told = answer.json()
+    assert (told["rule"], told["limit"]) == ("order_notional", "250000.0")
+    assert float(told["measured"]) > 250_000
+
+
+def test_a_limit_order_rests_and_is_canceled(tom):
+    body = {
+        "symbol": "BOLT/USD",
+        "side": "buy",
+        "quantity": "1",
+        "type": "limit",
+        "limit_price": _far_below(tom, "BOLT/USD"),
+    }
+    placed = tom.post("/api/v1/orders", json=body, timeout=60).json()
+    assert placed["state"] in ("accepted", "working")
+    ended = tom.delete(f"/api/v1/orders/{placed['order_id']}", timeout=60).json()
+    assert ended["state"] == "canceled"
+    assert tom.delete("/api/v1/orders/none-such").status_code == 404
+
+
+def _far_below(client, symbol):
+    from datetime import UTC, datetime
+
+    from workbench.server.quotes import SyntheticQuotes
+
+    now = datetime.now(UTC)
+    quotes = SyntheticQuotes(now, symbols=(symbol,))
+    price = quotes.at(symbol, now).bid * 0.95
+    quotes.close()
+    return f"{price:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/v1/orders"), ("DELETE", "/api/v1/orders/once-1"), ("POST", "/api/v1/halt")],
+)
+def test_a_viewer_may_look_only(eve, method, path):
+    body = {"symbol": SYMBOL, "side": "buy", "quantity": "1"} if path.endswith("orders") else {}
+    options = {"json": body} if method == "POST" else {}
+    answer = eve.request(method, path, timeout=60, **options)
+    assert answer.status_code == 403
+    assert "viewer" in answer.json()["detail"]
+    assert eve.get("/api/v1/orders").status_code == 200
+
+
+def test_halt_and_resume(served, tom, ada):
+    assert tom.post("/api/v1/halt", json={"reason": "odd"}, timeout=60).json()["actor"] == "tom"
+    body = {"symbol": SYMBOL, "side": "buy", "quantity": "1"}
+    refused = tom.post("/api/v1/orders", json=body, timeout=60)
+    assert (refused.status_code, refused.json()["rule"]) == (409, "halt")
+    assert b"workbench_halted 1.0" in ada.get("/metrics").content
+    assert tom.delete("/api/v1/halt?reason=fine").status_code == 403
+    assert ada.delete("/api/v1/halt").status_code == 422  # without a reason
+    assert ada.delete("/api/v1/halt?reason=fine").json()["level"] == "run"
+    assert tom.post("/api/v1/orders", json=body, timeout=60).status_code == 201
+
+
+def test_metrics_count_routes_not_paths(ada):
+    ada.get("/api/v1/strategies/SmaCross")
+    text = ada.get("/metrics").text
+    assert 'route="/api/v1/strategies/{name}",status="200"' in text
+    assert "SmaCross" not in text
+
+
+def test_the_description_is_complete_and_loads_nothing_from_outside(ada):
+    page = ada.get("/docs").text
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    described = ada.get("/openapi.json").json()["paths"]
+    for path in ("/api/v1/bars", "/api/v1/backtests", "/api/v1/orders", "/api/v1/halt"):
+        assert path in described
+
+
+def test_reports_are_listed_and_cut_off(ada, workspace):
+    folder = workspace / "data" / "reports" / "run-1"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tearsheet.html").write_text("<h1>sheet</h1>")
+    assert "Tearsheet" in ada.get("/reports").text
+    one = ada.get("/reports/run-1/tearsheet.html")
+    assert one.text == "<h1>sheet</h1>"
+    assert one.headers["content-security-policy"].startswith("sandbox")
+    for path in ("/reports/..%2f..%2fworkbench.toml", "/reports/none.html", "/reports/%2e%2e/x"):
+        assert ada.get(path).status_code == 404

@@ -1,0 +1,86 @@
+"""In by name and password, and out again."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.server.login import safe_next
+
+PASSWORD = "a long enough phrase"
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(served):
+    with served.stranger(timeout=30) as client:
+        answer = client.post("/login", data={"username": "eve", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "path=/" in cookie
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody", "", "ADA ", "a" * 64])
+def test_a_wrong_password_and_a_wrong_name_get_the_same_answer(served, name):
+    with served.stranger(timeout=30) as client:
+        answer = client.post("/login", data={"username": name, "password": "not this phrase"})
+    assert answer.status_code == 401
+    assert "do not match" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_what_was_typed_is_shown_escaped(served):
+    with served.stranger(timeout=30) as client:
+        answer = client.post("/login", data={"username": '"><script>', "password": "x"})
+    assert "<script>" not in answer.text
+
+
+def test_guessing_is_slowed_down(served):
+    with served.stranger(timeout=30) as client:
+        codes = [
+            client.post("/login", data={"username": "guessed", "password": f"try {n}"}).status_code
+            for n in range(7)
+        ]
+        last = client.post("/login", data={"username": "guessed", "password": "x"})
+    assert codes[:5] == [401] * 5
+    assert codes[5:] == [429, 429]
+    assert int(last.headers["retry-after"]) > 0
+
+
+def test_logging_out_ends_the_session_everywhere(served):
+    client = served.log_in("ann")
+    cookie = client.cookies["wb_session"]
+    assert client.get("/api/v1/symbols").status_code == 200
+    assert client.post("/logout").status_code == 303
+    with served.stranger(cookies={"wb_session": cookie}) as thief:
+        assert thief.get("/api/v1/symbols").status_code == 401
+    client.close()
+
+
+def test_a_made_up_cookie_opens_nothing(served):
+    for value in ("", "x", "a" * 4000, "ä", "' or 1=1 --"):
+        with served.stranger() as client:
+            headers = {"cookie": b"wb_session=" + value.encode("latin-1", "replace")}
+            assert client.get("/api/v1/symbols", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "/login?next=/login",
+        "/logout",
+        "",
+        "/a\r\nset-cookie: x=1",
+    ],
+)
+def test_the_way_on_stays_on_this_site(wanted):
+    assert safe_next(wanted) == "/"
+
+
+def test_the_way_on_is_kept(served):
+    with served.stranger(timeout=30) as client:
+        data = {"username": "tom", "password": PASSWORD, "next": "/lab?symbol=IBM"}
+        assert client.post("/login", data=data).headers["location"] == "/lab?symbol=IBM"

@@ -1,0 +1,54 @@
+"""Pages are found, and the workspace's own come first."""
+
+from __future__ import annotations
+
+from workbench.config import load_settings
+from workbench.server.figures import age, percent
+from workbench.server.identity import Identity
+from workbench.server.look import Tile, empty, note, tiles
+from workbench.server.pages import discover, safe
+
+
+def test_the_pages_that_come_with_the_package_are_found(tmp_path):
+    found = discover(load_settings(tmp_path))
+    assert [page.slug for page in found][:3] == ["market", "lab", "desk"]
+    assert all(page.summary.endswith(".") for page in found)
+
+
+def test_a_page_of_the_workspace_takes_the_place_of_ours(tmp_path):
+    folder = tmp_path / "dashboards"
+    folder.mkdir()
+    (folder / "lab.py").write_text('"""Mine."""\nTITLE = "My lab"\ndef page(): ...\n')
+    (folder / "bad_one.py").write_text("def page(:\n")
+    (folder / "login.py").write_text("def page(): ...\n")
+    found = {page.slug: page for page in discover(load_settings(tmp_path))}
+    assert found["lab"].title == "My lab"
+    assert found["lab"].path.parent == folder
+    assert "not valid Python" in found["bad-one"].summary
+    assert "login" not in found
+
+
+def test_safe_gives_the_error_to_the_card():
+    def build():
+        raise KeyError("lost")
+
+    assert safe(build, lambda error: f"card: {error!r}")() == "card: KeyError('lost')"
+
+
+def test_what_is_shown_is_escaped():
+    evil = '<img src=x onerror="alert(1)">'
+    for html in (tiles([Tile(evil, evil, evil, evil)]), empty(evil, evil), note(evil, evil, evil)):
+        assert "<img" not in html
+
+
+def test_words_for_numbers():
+    assert percent(float("inf")) == "n/a"
+    from datetime import UTC, datetime, timedelta
+
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    words = [age(now - timedelta(seconds=s), now)[0] for s in (1, 60, 3_600, 10**6)]
+    assert words == ["live", "late", "stale", "recorded"]
+
+
+def test_an_identity_without_roles_may_nothing():
+    assert not Identity("x", ()).may("look")
