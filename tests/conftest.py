@@ -9,7 +9,7 @@ import pytest
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running while it is open
 def chromium():
     """A headless Chromium, or a skip that says why there is none."""
     try:
