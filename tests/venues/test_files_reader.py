@@ -264,3 +264,34 @@ def test_real_files_load_whole(name, facts, rows, left_out):
     bars = quiet(MARKETDATA / name, **facts)
     assert len(bars) + len(bars.attrs["dropped"]) == rows
     assert len(bars.attrs["dropped"]) == left_out
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{3: '"2024-01-05,13,15,12,14,100'}, {2: '2024-01-04,"12,14,11,13,100', 4: '"2024-01-08,1'}],
+)
+def test_a_stray_quote_costs_its_own_line_and_no_other(write, spoilt):
+    lines = [f"{day:%Y-%m-%d},13,15,12,14,100" for day in pd.bdate_range("2024-01-02", periods=9)]
+    lines = [spoilt.get(number, line) for number, line in enumerate(lines)]
+    bars = quiet(write(*lines), tz="UTC")
+    assert len(bars) == 9 - len(spoilt)
+    assert [record["row"] for record in bars.attrs["dropped"]] == [2 + k for k in spoilt]
+
+
+def test_a_field_more_than_the_header_has_is_not_thrown_away(write):
+    with pytest.raises(DataError, match="too many fields"):
+        load_bars_file(write(*(f"{line},7" for line in GOOD)), tz="UTC")
+    assert len(load_bars_file(write(*(f"{line}," for line in GOOD)), tz="UTC")) == 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "match"),
+    [
+        ({"tz": 5}, "tz may not be 5"),
+        ({"columns": ["close"]}, "columns may not be"),
+        ({"columns": {"cloze": "close"}}, "'cloze', did you mean 'close'"),
+    ],
+)
+def test_a_layout_of_the_wrong_kind_is_told(write, facts, match):
+    with pytest.raises(UsageError, match=match):
+        load_bars_file(write(*GOOD), **{"tz": "UTC"} | facts)

@@ -69,6 +69,12 @@ def find_columns(
         if name in folded
     }
     for ours, theirs in (columns or {}).items():
+        if ours not in _SYNONYMS:
+            raise UsageError(
+                f"columns= maps {ours!r}{nearest(ours, _SYNONYMS)}; it is ours to theirs, and ours "
+                f"are {', '.join(_SYNONYMS)}",
+                column=ours,
+            )
         if theirs not in texts:
             hint = nearest(theirs, texts)
             raise UsageError(

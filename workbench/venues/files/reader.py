@@ -51,6 +51,12 @@ class Layout:
     time_format: str | None = None
     adjustment: str = "unknown"
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            kind = Mapping if name == "columns" else str
+            if value is not None and not isinstance(value, kind):
+                raise UsageError(f"{name} may not be {value!r}", key=name)
+
 
 def load_bars_file(
     path: str | Path, *, symbol: str | None = None, layout: Layout | None = None, **facts: Any
@@ -111,6 +117,9 @@ def read_bars(path: Path, symbol: str, layout: Layout) -> pd.DataFrame:
     if not path.is_file():
         raise UsageError(f"no such file: {path}", path=str(path))
     foreign_frame, rows, ragged = _read(path, layout)
+    if foreign_frame.empty:
+        told = f": {Dropped.of(pd.DataFrame(ragged))!r}" if ragged else ""
+        raise DataError(f"no row of {where} is a bar{told}", path=str(path), rule="no rows")
     if layout.timeframe is not None:
         Timeframe.parse(layout.timeframe)
     raw, rows = _rows_of(foreign_frame, rows, symbol, where)
@@ -181,47 +190,54 @@ def _read_csv(path: Path, layout: Layout) -> tuple[pd.DataFrame, np.ndarray, lis
     header = [name.strip().strip('"') for name in first.strip().split(separator)]
     found = foreign.find_columns(header, layout.columns)
     text = {name: str for name in header if name == found.get("time")}
+    ragged: list[dict[str, Any]] = []
     try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            dtype=text,
-            encoding="utf-8-sig",
-            skip_blank_lines=False,
-            skipinitialspace=True,
-            index_col=False,
-            low_memory=False,
-        )
-        ragged: list[dict[str, Any]] = []
+        with warnings.catch_warnings():
+            # Told of fields beyond the header, pandas would drop them.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                dtype=text,
+                encoding="utf-8-sig",
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                index_col=False,
+                low_memory=False,
+            )
         lines = np.arange(2, len(frame) + 2)
-    except pd.errors.ParserError:
-        frame, lines, ragged = _read_ragged(path, separator)
+        with _open(path) as file:
+            is_whole = sum(1 for _ in file) == len(frame) + 1
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        is_whole = False
+    if not is_whole:  # a stray quote swallows the lines up to the next one
+        frame, lines, ragged = _read_by_line(path, separator)
     blank = frame.isna().all(axis=1).to_numpy()
     return frame[~blank], lines[~blank], ragged
 
 
-def _read_ragged(
+def _read_by_line(
     path: Path, separator: str
 ) -> tuple[pd.DataFrame, np.ndarray, list[dict[str, Any]]]:
-    """Read a file in which some lines have too many fields; those lines are rejects."""
+    """Read each line by itself; those with too many fields are rejects."""
     with _open(path) as file:
-        reader = csv.reader(file, delimiter=separator)
-        header = next(reader)
+        header = next(csv.reader([next(file)], delimiter=separator))
         kept, lines, ragged = [], [], []
-        for row in reader:
-            if len(row) > len(header):
+        for number, line in enumerate(file, start=2):
+            row = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+            if any(row[len(header) :]):
                 ragged.append(
                     {
                         "symbol": "",
-                        "row": reader.line_num,
+                        "row": number,
                         "time": row[0],
                         "rule": "too many fields",
                         "values": separator.join(row),
                     }
                 )
             else:
-                kept.append([*row, *[""] * (len(header) - len(row))])
-                lines.append(reader.line_num)
+                kept.append([*row, *[""] * (len(header) - len(row))][: len(header)])
+                lines.append(number)
     frame = pd.DataFrame(kept, columns=[name.strip() for name in header])
     return frame.replace("", np.nan), np.asarray(lines), ragged
 
