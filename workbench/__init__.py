@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.backtest.saved import load_run
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
-    from workbench.config import load_settings
+    from workbench.config import RiskLimits, load_settings
     from workbench.core.signal import Signal
     from workbench.costs import fees, slippage
     from workbench.costs.costs import Costs
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.quality import quality
     from workbench.data.resample import resample
     from workbench.data.schema import as_bars
+    from workbench.live.compare import compare
     from workbench.live.replay import replay
     from workbench.research.check import check
     from workbench.research.sweep import sweep
@@ -72,6 +73,8 @@ _FACE = {
     "check": "workbench.research.check:check",
     # replay and trading
     "replay": "workbench.live.replay:replay",
+    "compare": "workbench.live.compare:compare",
+    "RiskLimits": "workbench.config:RiskLimits",
     "Signal": "workbench.core.signal:Signal",
     # the rest
     "plots": "workbench.plots",
@@ -82,6 +85,7 @@ _FACE = {
 __all__ = [
     "Costs",
     "EventStrategy",
+    "RiskLimits",
     "Signal",
     "Sizing",
     "Stops",
@@ -92,6 +96,7 @@ __all__ = [
     "backtest",
     "bars",
     "check",
+    "compare",
     "errors",
     "fees",
     "load_bars_file",
