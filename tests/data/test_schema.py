@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -259,3 +260,28 @@ def test_dropped_rides_in_attrs_without_a_cost(bars):
     assert dropped.frame["row"].tolist() == [3]
     assert repr(Dropped()) == "no row left out"
     assert "<table" in dropped._repr_html_()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_local_midnights_of_bars_are_session_dates_too(bars, zone):
+    local = bars.set_axis(bars.index.tz_localize(None).tz_localize(zone), axis=0)
+    assert check_bars(local).index.equals(bars.index)
+    assert describe(local).timeframe == "1d"
+
+
+def test_numbers_in_object_columns_are_numbers(bars):
+    mixed = bars.astype(object)
+    mixed["close"] = [Decimal(str(value)) for value in bars["close"]]
+    pd.testing.assert_frame_equal(check_bars(mixed), check_bars(bars))
+    with pytest.raises(DataError, match=r"row 1 .*not a number: close='x'"):
+        check_bars(mixed.assign(close=[mixed["close"].iloc[0], "x", *mixed["close"].iloc[2:]]))
+
+
+def test_times_may_be_texts_or_dates_in_the_index(bars):
+    for index in (bars.index.strftime("%Y-%m-%d"), pd.Index(list(bars.index.date))):
+        found = as_bars(bars.set_axis(index, axis=0), tz="UTC")
+        assert found.index.equals(bars.index)
+    with pytest.raises(DataError, match="without a time zone"):
+        as_bars(bars.set_axis(bars.index.strftime("%Y-%m-%d"), axis=0))
+    with pytest.raises(DataError, match="neither"):
+        as_bars(bars.reset_index(drop=True))

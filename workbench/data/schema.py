@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
@@ -62,8 +64,8 @@ def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
     """Return bars that hold the contract, or raise.
 
     What can be brought in line without loss is: integers become float64, another zone
-    becomes UTC, the index is named, columns are put in order. The input is not changed.
-    NaN is a missing bar and is allowed.
+    becomes UTC (times that are all local midnights are session dates), the index is named,
+    columns are put in order. The input is not changed. NaN is a missing bar and is allowed.
 
     Parameters
     ----------
@@ -174,8 +176,9 @@ def as_bars(
     ----------
     frame : DataFrame
         ``Open``, ``HIGH``, ``o``, ``Vol`` and the like are recognised in any case; times
-        stand in the index or in a column ``time``, ``Date``, ``timestamp``… Two column
-        levels are taken as ``(field, symbol)`` or ``(symbol, field)``.
+        (or texts that can be read as such) stand in the index or in a column ``time``,
+        ``Date``, ``timestamp``… Two column levels are taken as ``(field, symbol)`` or
+        ``(symbol, field)``.
     symbol, timeframe, calendar : str, optional
         Kept in ``attrs``; what is left out is inferred when it is needed (`describe`).
     tz : str, optional
@@ -213,7 +216,7 @@ def as_bars(
         times = mapped.get("time", mapped.index)
         mapped = mapped.drop(columns="time", errors="ignore")
     where = symbol or "the frame"
-    if not isinstance(times, pd.DatetimeIndex | pd.Series):
+    if not isinstance(times, pd.DatetimeIndex | pd.Series) and not _may_be_times(times):
         raise DataError(
             f"{where} has neither a DatetimeIndex nor a column of times; there are "
             f"{', '.join(map(str, frame.columns))}. Pass columns={{'time': 'their name'}}",
@@ -238,6 +241,11 @@ def as_bars(
     checked.attrs |= {"timeframe": info.timeframe, "calendar": info.calendar}
     checked.attrs["fingerprint"] = fingerprint(checked)
     return checked
+
+
+def _may_be_times(index: pd.Index) -> bool:
+    kinds = ("string", "date", "datetime", "datetime64")
+    return index.nlevels == 1 and pd.api.types.infer_dtype(index, skipna=True) in kinds
 
 
 def _may_be_daily(timeframe: str | None) -> bool:
@@ -280,7 +288,7 @@ def _check_index(bars: pd.DataFrame) -> pd.DatetimeIndex:
             symbol=name,
             rule="naive time zone",
         )
-    utc = index if str(index.tz) == "UTC" else index.tz_convert("UTC")
+    utc = index if str(index.tz) == "UTC" else _utc(index, bars.attrs.get("timeframe"))
     utc = utc if utc.unit == "ns" else utc.as_unit("ns")
     if utc.hasnans:
         _refuse(name, pd.NaT, int(np.argmax(utc.isna())), "time missing", "")
@@ -290,6 +298,12 @@ def _check_index(bars: pd.DataFrame) -> pd.DatetimeIndex:
         rule = "duplicate time" if steps[row - 1] == 0 else "times not in order"
         _refuse(name, utc[row], row, rule, f"after {utc[row - 1]}")
     return utc if utc.name == "time" else utc.rename("time")
+
+
+def _utc(index: pd.DatetimeIndex, timeframe: str | None) -> pd.DatetimeIndex:
+    if _may_be_daily(timeframe) and bool((index == index.normalize()).all()):
+        return index.tz_localize(None).tz_localize("UTC")  # sessions: their date is what counts
+    return index.tz_convert("UTC")
 
 
 def _check_columns(bars: pd.DataFrame) -> pd.DataFrame:
@@ -337,14 +351,25 @@ def _as_floats(bars: pd.DataFrame) -> pd.DataFrame:
             continue
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
             column = bars[key]
-            numeric = pd.to_numeric(column, errors="coerce")
-            bad = (numeric.isna() & column.notna()).to_numpy()
-            row = int(np.argmax(bad)) if bad.any() else 0
+            bad = _no_numbers(column)
+            if not bad.any() and dtype.kind == "O":
+                to_cast[key] = "float64"
+                continue
+            unreadable = bad & pd.to_numeric(column, errors="coerce").isna().to_numpy()
+            row = int(np.argmax(unreadable if unreadable.any() else bad))
             shown = f"{field}={column.iloc[row]!r}" if len(column) else f"{field} is {dtype}"
             time = bars.index[row] if len(column) else None
             _refuse(str(symbol), time, row, "not a number", shown)
         to_cast[key] = "float64"
     return bars.astype(to_cast) if to_cast else bars.copy(deep=False)
+
+
+def _no_numbers(column: pd.Series) -> np.ndarray:
+    """Return where a column holds no number; a text that reads like one is none."""
+    kinds = (Real, Decimal)
+    values = column.tolist()
+    fine = [isinstance(v, kinds) and not isinstance(v, bool) for v in values]
+    return ~(np.array(fine, dtype=bool) | column.isna().to_numpy())
 
 
 def _refuse(symbol: str, time: Any, row: int, rule: str, shown: str) -> NoReturn:
