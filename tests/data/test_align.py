@@ -129,3 +129,18 @@ def test_the_shorter_cannot_be_put_onto_the_longer():
 def test_bad_indexes_are_refused(index, match):
     with pytest.raises(DataError, match=match):
         align(pd.Series(1.0, index=index), utc("2020-01-01", 9, "5min"))
+
+
+def test_yes_and_no_become_one_and_zero():
+    hours = utc("2020-01-01", 3, "1h")
+    above = pd.Series([True, False, True], index=hours)
+    for values in (above, above.to_frame("A")):
+        seen = align(values, utc("2020-01-01", 13, "15min"), calendar="24/7", timeframe="1h")
+        column = seen if isinstance(seen, pd.Series) else seen["A"]
+        assert column.dtype == float
+        assert column.iloc[[2, 3, 6, 7]].fillna(-1).tolist() == [-1, 1, 1, 0]
+
+
+def test_something_else_is_refused():
+    with pytest.raises(UsageError, match="higher must be a Series or a DataFrame, not int"):
+        align(5, utc("2020-01-01", 3, "1h"))

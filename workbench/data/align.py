@@ -59,7 +59,8 @@ def align(
 
     Notes
     -----
-    With gaps the rule holds as well: it asks for times, not for a count of rows.
+    Yes and no become 1 and 0. With gaps the rule holds as well: it asks for times, not for
+    a count of rows.
 
     Examples
     --------
@@ -70,6 +71,7 @@ def align(
     [nan, 1.0, 1.0, 1.0]
     """
     theirs = _index(higher, "higher")
+    higher = _floats(higher)
     ours = _index(onto, "onto")
     long = Timeframe.parse(timeframe or _timeframe(higher, theirs))
     short = Timeframe.parse(onto_timeframe or _timeframe(onto, ours))
@@ -92,6 +94,14 @@ def align(
     return aligned
 
 
+def _floats(values: Values) -> Values:
+    """Return yes and no as 1 and 0: "not yet known" is neither, and no boolean holds NaN."""
+    if isinstance(values, pd.DataFrame):
+        flags = [name for name, kind in values.dtypes.items() if kind.kind == "b"]
+        return values.astype(dict.fromkeys(flags, float)) if flags else values
+    return values.astype(float) if values.dtype.kind == "b" else values
+
+
 def _hidden(values: Values, unknown: np.ndarray) -> Values:
     if isinstance(values, pd.DataFrame):
         return values.where(np.broadcast_to(~unknown[:, None], values.shape))
@@ -99,6 +109,8 @@ def _hidden(values: Values, unknown: np.ndarray) -> Values:
 
 
 def _index(of: pd.Series | pd.DataFrame | pd.DatetimeIndex, name: str) -> pd.DatetimeIndex:
+    if not isinstance(of, pd.Index | pd.Series | pd.DataFrame):
+        raise UsageError(f"{name} must be a Series or a DataFrame, not {type(of).__name__}")
     index = of if isinstance(of, pd.Index) else of.index
     if not isinstance(index, pd.DatetimeIndex):
         raise DataError(f"{name} needs a DatetimeIndex, not {type(index).__name__}")
