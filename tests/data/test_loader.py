@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,6 +40,12 @@ def test_several_symbols_stand_side_by_side_field_first():
         bars["close"]["IBM"], wb.bars("IBM")["close"], check_names=False, check_exact=True
     )
     check_bars(bars)
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, pd.Series, pd.Index])
+def test_symbols_may_come_in_any_ordered_collection(kind):
+    found = wb.bars(kind(["IBM", "AAPL"]), start="2013")
+    assert list(found["close"].columns) == ["IBM", "AAPL"]
 
 
 def test_a_list_of_one_has_two_levels():
@@ -89,6 +96,8 @@ def test_raw_bars_keep_their_actions():
         (lambda: wb.bars("AAPL", "5m"), "daily bars only"),
         (lambda: wb.bars("AAPL", start="2013-01-01", end="2012-01-01"), "not before"),
         (lambda: wb.bars("AAPL", start="soon"), "start='soon' is no time"),
+        (lambda: wb.bars("AAPL", start=2010), "start=2010 is no time; give e.g. '2010-01-31'"),
+        (lambda: wb.bars("AAPL", end=pd.NaT), "end=NaT is no time"),
         (lambda: wb.bars("AAPL", start="2020-01-01"), "no 1d bar of AAPL"),
         (lambda: wb.bars([]), "no symbol"),
         (lambda: wb.bars(["AAPL", "AAPL"]), "twice"),

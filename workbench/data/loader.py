@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
 
+import numpy as np
 import pandas as pd
 
 from workbench.config import load_settings
@@ -148,8 +149,8 @@ def _finish(
 def _names(symbols: str | Sequence[str]) -> tuple[list[str], bool]:
     if isinstance(symbols, str):
         wanted, is_one = [symbols], True
-    elif isinstance(symbols, Sequence | pd.Index):
-        wanted, is_one = list(symbols), False
+    elif isinstance(symbols, Sequence | pd.Index | pd.Series | np.ndarray):
+        wanted, is_one = [str(n) if isinstance(n, str) else n for n in symbols], False
     else:
         raise UsageError(f"symbols must be a text or a list of texts, not {symbols!r}")
     if not wanted:
@@ -170,7 +171,7 @@ def _check_known(wanted: list[str], source: BarSource) -> None:
         return
     texts = [f"{name!r}{nearest(name, known)}" for name in unknown]
     raise UsageError(
-        f"source {source.name!r} has no symbol {'; '.join(texts)}. It has "
+        f"source {source.name!r} has no symbol {'; '.join(texts)}; it has "
         f"{', '.join(known[:20])}{', …' if len(known) > 20 else ''}",
         symbol=unknown[0],
         unknown=tuple(unknown),
@@ -181,6 +182,8 @@ def _check_known(wanted: list[str], source: BarSource) -> None:
 def _instant(value: When, name: str) -> pd.Timestamp | None:
     if value is None:
         return None
+    if not isinstance(value, str | date | np.datetime64):  # a number would be nanoseconds
+        raise UsageError(f"{name}={value!r} is no time; give e.g. '2010-01-31'", **{name: value})
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
