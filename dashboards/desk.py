@@ -12,10 +12,10 @@ from workbench.core.money import decimal
 from workbench.errors import RefusedError, WorkbenchError
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.server import figures, tables
-from workbench.server.desk import Ticket
 from workbench.server.look import note, part, tiles
 from workbench.server.pages import Context, View
 from workbench.server.parts import card, chart_pane, framed, remember, table
+from workbench.server.ticket import Ticket
 
 TITLE = "Desk"
 ORDER = 3
@@ -44,9 +44,8 @@ class DeskBoard:
             tables.blotter(self.desk),
             "No order yet. Choose a symbol on the left, then buy or sell: it is paper.",
             hidden_columns=["order_id"],
-            buttons={"cancel": '<span title="Cancel this order">✕</span>'},
-            titles={"cancel": ""},
-            widths={"cancel": 44, "Note": "34%"},
+            titles={"End": ""},
+            widths={"End": 44, "Note": "34%"},
             height=300,
         )
         self.positions = table(
@@ -55,7 +54,7 @@ class DeskBoard:
             height=300,
         )
         self.fills = table(tables.fills(self.desk), "No fill yet.", height=300)
-        self.orders.on_click(context.guarded(self._cancel), column="cancel")
+        self.orders.on_click(context.guarded(self._cancel), column="End")
         tabs = ui.Tabs(
             ("Orders", self.orders),
             ("Positions", self.positions),
@@ -73,7 +72,9 @@ class DeskBoard:
         self.kind = ui.RadioButtonGroup(
             options=["market", "limit", "stop"], value="market", size="small", **WIDE
         )
-        self.quantity = ui.FloatInput(label="Quantity", value=100, start=0, step=10, **WIDE)
+        self.quantity = ui.FloatInput(
+            label="Quantity", value=100, start=0, step=10, format="0,0.[0000]", **WIDE
+        )
         self.price = ui.FloatInput(label="Price", value=None, step=0.05, visible=False, **WIDE)
         self.quote = part(margin=(5, 10))
         half = {"sizing_mode": "stretch_width", "variant": "contained", "disabled": not may_trade}
@@ -132,7 +133,9 @@ class DeskBoard:
         self.show_all()
 
     def _cancel(self, event) -> None:
-        self.desk.cancel(self.orders.value["order_id"].iloc[event.row], self.context.who)
+        order_id = self.orders.value["order_id"].iloc[event.row]
+        if self.orders.value["End"].iloc[event.row]:
+            self.desk.cancel(order_id, self.context.who)
         self.show_all()
 
     # what is shown

@@ -190,7 +190,7 @@ class Lab:
         self.metric.param.watch(
             self.context.guarded(lambda _: self.show_sweep(self.found)), "value"
         )
-        row = pn.Row(self.across, self.up, self.metric, self.go, self.cancel, align="center")
+        row = pn.Row(self.across, self.up, self.metric, self.go, self.cancel)
         return pn.Column(row, self.bar, self.best, self.map, sizing_mode="stretch_width", margin=8)
 
     def sweep(self) -> None:
@@ -221,7 +221,7 @@ class Lab:
             self.map.object = None
             self.best.object = empty(
                 "No sweep yet",
-                f"{GRID_POINTS} × {GRID_POINTS} points of two parameters; click a cell to go there.",
+                f"It tries {GRID_POINTS} × {GRID_POINTS} points; a click on one goes there.",
             )
             return
         stats = pd.concat([found.stats for found in parts], ignore_index=True)

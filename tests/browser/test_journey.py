@@ -65,8 +65,9 @@ def test_the_plain_pages_open(visit, path, theme):
 def test_a_slider_in_the_lab_moves_the_backtest(visit):
     page = visit("/lab")
     page.wait_for_selector("canvas")
-    first, curve = tile(page, "Total return").inner_text(), page.evaluate(EQUITY)
+    first = wait_for(page, lambda: tile(page, "Total return").inner_text(), "a return")
     assert re.fullmatch(r"[−0-9.,]+%", first)
+    curve = page.evaluate(EQUITY)
     slider = page.locator("input[type=range]").first
     for wanted in range(11, 23):
         wait_for(page, lambda wanted=wanted: press_to(slider, wanted), f"the slider at {wanted}")
@@ -79,14 +80,21 @@ def test_a_sweep_shows_a_heat_map_and_a_click_goes_there(visit):
     page = visit("/lab")
     page.wait_for_selector("canvas")
     page.get_by_role("tab", name="Sweep").click()
-    before = tile(page, "Sharpe").inner_text()
+    before = wait_for(page, lambda: tile(page, "Sharpe").inner_text(), "a Sharpe ratio")
     page.get_by_role("button", name="Sweep", exact=True).click()
     page.get_by_text(re.compile(r"\d+ points\. Best sharpe")).wait_for()
-    canvas = page.locator(".bk-Figure canvas, canvas").last
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
-    wait_for(page, lambda: tile(page, "Sharpe").inner_text() != before, "the clicked point")
+
+    def click_a_cell() -> bool:
+        canvas = page.locator("canvas").last
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        if box is None or box["height"] < 400:  # the map is still being drawn
+            return False
+        page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+        page.wait_for_timeout(500)
+        return tile(page, "Sharpe").inner_text() != before
+
+    wait_for(page, click_a_cell, "the clicked point", tries=60)
 
 
 def test_an_order_on_the_desk_is_filled_and_a_halt_stops_the_next(visit):

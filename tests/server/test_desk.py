@@ -10,8 +10,9 @@ import pytest
 from workbench.config import load_settings
 from workbench.core.clock import EventClock
 from workbench.errors import RefusedError, UsageError
-from workbench.server.desk import Desk, Ticket
+from workbench.server.desk import Desk
 from workbench.server.identity import Identity
+from workbench.server.ticket import Ticket
 from workbench.store.migrate import open_database
 
 TRADER, ADMIN = Identity("tom", ("trader",)), Identity("ada", ("admin",))

@@ -10,7 +10,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 from workbench.config import Settings
 from workbench.core.clock import WallClock
 from workbench.core.fill import Fill
-from workbench.core.money import MONEY, ZERO, decimal
+from workbench.core.money import ZERO, decimal
 from workbench.core.order import Intent, Order, OrderType, TimeInForce
 from workbench.core.ports import Clock
 from workbench.core.quote import Quote
@@ -29,6 +28,7 @@ from workbench.risk.gate import Gate, Judgement
 from workbench.risk.halt import Halt, HaltLevel, KillSwitch
 from workbench.server.identity import Identity, authorize
 from workbench.server.quotes import SyntheticQuotes
+from workbench.server.ticket import Holding, Standing, Ticket
 from workbench.store.database import Database
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
@@ -38,60 +38,13 @@ from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.terms import plain_terms
 from workbench.venues.sim.venue import SimVenue
 
-__all__ = ["Desk", "Holding", "Standing", "Ticket"]
+__all__ = ["Desk"]
 
 _LOG = logging.getLogger("workbench.desk")
 _BOOK = "desk"
 _CASH = 1_000_000.0
 _KEPT_POINTS = 3_600
 Listener = Callable[[str, dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An order as a person writes it."""
-
-    symbol: str
-    side: str
-    quantity: Decimal
-    type: str = "market"
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    tif: str = "gtc"
-    order_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A position at the last price."""
-
-    symbol: str
-    quantity: Decimal
-    average_price: Decimal
-    last: Decimal
-    unrealised: Decimal
-    realised: Decimal
-
-    @property
-    def value(self) -> Decimal:
-        """Signed units times the last price."""
-        return MONEY.multiply(self.quantity, self.last)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The account at an instant."""
-
-    time: datetime
-    equity: Decimal
-    cash: Decimal
-    day_start: Decimal
-    gross: Decimal
-
-    @property
-    def day_profit(self) -> Decimal:
-        """What was earned since midnight UTC."""
-        return MONEY.subtract(self.equity, self.day_start)
 
 
 class Desk:

@@ -13,7 +13,7 @@ from panel_material_ui.widgets import RadioButtonGroup
 from workbench.plots.market import MarketChart
 from workbench.server.look import TABLE_CSS
 from workbench.server.pages import Context
-from workbench.server.tables import HTML, RIGHT
+from workbench.server.tables import FORMATTERS, RIGHT
 
 __all__ = ["card", "chart_pane", "framed", "range_buttons", "remember", "table"]
 
@@ -83,7 +83,7 @@ def table(frame: Any, nothing: str = "Nothing here yet.", **options: Any) -> Any
     options.setdefault("margin", 0)
     options.setdefault("show_index", False)
     options.setdefault("disabled", True)
-    options.setdefault("formatters", HTML)
+    options.setdefault("formatters", FORMATTERS)
     options.setdefault("text_align", RIGHT)
     return pn.widgets.Tabulator(
         frame, theme="simple", stylesheets=[TABLE_CSS], layout="fit_columns", **options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -77,6 +78,8 @@ def run(settings: Settings) -> None:
         As in `bind`.
     """
     listener, bound = bind(settings)
+    # whatever this process loads, it loads from the workspace it serves
+    os.environ["WORKBENCH_HOME"] = str(settings.workspace)
     with listener:
         asyncio.run(server(bound).serve(sockets=[listener]))
 

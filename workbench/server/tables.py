@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from bokeh.models.widgets.tables import NumberFormatter
 
 from workbench.backtest.result import Result
 from workbench.core.order import Order
@@ -16,10 +17,11 @@ from workbench.server.look import note
 
 if TYPE_CHECKING:
     from workbench.research.sweep_result import Sweep
-    from workbench.server.desk import Desk, Holding
+    from workbench.server.desk import Desk
+    from workbench.server.ticket import Holding
 
 __all__ = [
-    "HTML",
+    "FORMATTERS",
     "RIGHT",
     "blotter",
     "fills",
@@ -31,11 +33,17 @@ __all__ = [
     "sweep_words",
 ]
 
-HTML = {name: {"type": "html"} for name in ("Side", "State", "Unrealised", "Realised", "Profit")}
+_MARKED = ("Side", "State", "Unrealised", "Realised", "Profit", "End")
+_NUMBERS = ("Quantity", "Filled", "Price", "Average", "Last", "Value", "Fee", "Entry", "Exit")
+FORMATTERS: dict[str, Any] = {
+    **{name: {"type": "html"} for name in _MARKED},
+    **{name: NumberFormatter(format="0,0.[0000]", nan_format="") for name in _NUMBERS},
+}
 RIGHT = dict.fromkeys(
     ("Quantity", "Filled", "Price", "Average", "Last", "Value", "Unrealised", "Realised", "Fee",
      "Profit", "Return", "Entry", "Exit", "Bars"), "right",
 )  # fmt: skip
+_CROSS = '<span class="end" title="Cancel this order">✕</span>'
 _PERCENT = frozenset({"total_return", "cagr", "max_drawdown", "volatility", "win_rate"})
 
 
@@ -125,11 +133,14 @@ def blotter(desk: Desk) -> pd.DataFrame:
                 "Price": None,
                 "State": chip("refused"),
                 "Note": said.get("reason", ""),
+                "End": "",
                 "order_id": wanted.intent_id,
             }
         )
-    columns = ["Time", "Symbol", "Side", "Type", "Quantity", "Filled", "Price", "State", "Note",
-               "order_id"]  # fmt: skip
+    columns = [
+        *("Time", "Symbol", "Side", "Type", "Quantity", "Filled", "Price", "State", "Note"),
+        *("End", "order_id"),
+    ]
     frame = pd.DataFrame(rows, columns=columns).sort_values("Time", ascending=False)
     frame["Time"] = [stamp.strftime("%H:%M:%S") for stamp in frame["Time"]]
     return frame.reset_index(drop=True)
@@ -217,6 +228,7 @@ def _order(order: Order) -> dict[str, object]:
         "Price": float(named) if named is not None else None,
         "State": chip(order.state.value.replace("_", " ")),
         "Note": reason,
+        "End": _CROSS if order.state.is_open else "",
         "order_id": order.order_id,
     }
 

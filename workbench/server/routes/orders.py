@@ -13,8 +13,8 @@ from workbench.core.fill import Fill
 from workbench.core.order import Order
 from workbench.errors import WorkbenchError
 from workbench.risk.halt import Halt
-from workbench.server.desk import Ticket
 from workbench.server.services import services_of, who
+from workbench.server.ticket import Ticket
 
 __all__ = ["router"]
 
