@@ -5,7 +5,7 @@ from pandas.testing import assert_frame_equal
 
 import workbench as wb
 from workbench.data.schema import check_bars
-from workbench.research.changes import CARRIED, carried, carrying, kinds, with_gap
+from workbench.research.changes import CARRIED, borrowed, carried, carrying, kinds, with_gap
 
 CUT = 300
 
@@ -81,3 +81,33 @@ def test_frames_a_strategy_carries_change_after_the_instant_of_the_cut(one, zone
     assert changed.table.iloc[: CUT + 1].equals(table.iloc[: CUT + 1])
     assert not changed.table.iloc[CUT + 1 :].equals(table.iloc[CUT + 1 :])
     assert _Carrier.table is table and strategy.table is table
+
+
+_TABLE = pd.DataFrame({"close": [1.0]})
+
+
+def _made(series):
+    class Closing(wb.Strategy):
+        def targets(self, bars):
+            return bars["close"] * 0 + max(series[k] for k in range(1))
+
+    return Closing()
+
+
+close = pd.Series([1.0])  # a name that is an attribute elsewhere
+
+
+class _Reading(wb.Strategy):
+    def targets(self, bars):
+        return bars.close * 0 + _TABLE["close"].iloc[0]
+
+
+def test_frames_from_around_a_strategy_are_named():
+    assert borrowed(_Reading()) == ["_TABLE"]
+    assert borrowed(_made(pd.Series([1.0]))) == ["series"]
+    assert borrowed(_made([1.0])) == []
+    assert borrowed(wb.strategies.SmaCross()) == []
+
+
+def test_the_check_says_that_it_cannot_look_into_them(one):
+    assert "reads _TABLE, which lies outside" in str(wb.check(_Reading(), one))

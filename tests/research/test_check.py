@@ -406,6 +406,10 @@ def test_bad_calls_are_told(one):
         check(_Honest(), one.iloc[:1])
     with pytest.raises(UsageError, match="cuts"):
         check(_Honest(), one, cuts=0)
+    with pytest.raises(UsageError, match="cuts"):
+        check(_Honest(), one, cuts="all")
+    with pytest.raises(UsageError, match="not a DataFrame"):
+        check(one, _Honest())
     with pytest.raises(DataError):
         check(_Honest(), one.iloc[::-1])
 

@@ -57,3 +57,44 @@ def test_a_pure_rule_needs_nothing(one):
 
     found = measured(_Rule(), one)
     assert (found.needed, found.finding, found.row) == (0, "", None)
+
+
+class _Above(wb.Strategy):
+    """Two running averages of few different prices: they are equal again and again."""
+
+    @property
+    def warmup(self):
+        return 20
+
+    def targets(self, bars):
+        fast, slow = wb.ta.sma(bars["close"], 5), wb.ta.sma(bars["close"], 20)
+        return (fast > slow).astype(float).where(slow.notna())
+
+
+@pytest.fixture
+def tied(one):
+    """Prices in cents among which the averages of `_Above` are equal every few bars."""
+    cents = np.random.default_rng(4).integers(0, 4, len(one)) / 100
+    bars = one.copy()
+    for name in ("open", "high", "low", "close"):
+        bars[name] = 24.1 + cents
+    return bars
+
+
+def test_what_rounding_decides_is_no_warmup(tied):
+    found = measured(_Above(), tied)
+    assert found.ties > 0
+    assert not found.finding
+    assert found.needed == 19
+
+
+def test_a_true_dependence_is_found_beside_ties(tied):
+    class Never(_Above):
+        def targets(self, bars):
+            return super().targets(bars) + np.arange(len(bars)) % 7 / 7
+
+    assert "no warm-up is enough" in measured(Never(), tied).finding
+
+
+def test_nothing_hangs_on_rounding_where_all_is_well(one):
+    assert measured(_Rolling(), one).ties == 0

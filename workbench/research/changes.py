@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import dis
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,13 +17,24 @@ from workbench.strategy.base import Strategy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CARRIED", "GAPPY", "Kind", "carried", "carrying", "kinds", "symbols_of", "with_gap"]
+__all__ = [
+    "CARRIED",
+    "GAPPY",
+    "Kind",
+    "borrowed",
+    "carried",
+    "carrying",
+    "kinds",
+    "symbols_of",
+    "with_gap",
+]
 
 Change = Callable[[pd.DataFrame, int, np.random.Generator], pd.DataFrame]
 
 GAPPY = "later bars × noise, with missing bars before"
 CARRIED = "later rows of the frames it carries changed"
 _PRICES = ("open", "high", "low", "close")
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
 _FACTOR = 3.0
 _SPREAD = 1 / 3
 
@@ -108,6 +122,37 @@ def carried(strategy: Strategy) -> dict[str, pd.DataFrame | pd.Series]:
             if frame and isinstance(value.index, pd.DatetimeIndex):
                 found[name] = value
     return found
+
+
+def borrowed(strategy: Strategy) -> list[str]:
+    """Return the names of frames that a strategy's methods read from around them.
+
+    Globals, such as the bars of an earlier cell in a notebook, and what a function that
+    made the class held.
+    """
+    names: dict[str, None] = {}
+    for owner in type(strategy).__mro__:
+        for value in vars(owner).values():
+            made = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if isinstance(made, FunctionType):
+                names |= dict.fromkeys(_frames_around(made))
+    return list(names)
+
+
+def _frames_around(made: FunctionType) -> Iterator[str]:
+    for name in sorted(_globals(made.__code__)):
+        if isinstance(made.__globals__.get(name), pd.DataFrame | pd.Series):
+            yield name
+    for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
+        with suppress(ValueError):  # an empty cell
+            if isinstance(cell.cell_contents, pd.DataFrame | pd.Series):
+                yield name
+
+
+def _globals(code: CodeType) -> set[str]:
+    found = {str(step.argval) for step in dis.get_instructions(code) if step.opname in _LOADS}
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return found.union(*map(_globals, inner))
 
 
 def carrying(

@@ -108,7 +108,8 @@ def check(
     *Purity*: the same bars give the same targets, and neither bars nor strategy are
     changed. *Warm-up*: the history needed, measured, is not longer than declared.
     *Parity*: a replay through the order path gives the orders and fills of the backtest.
-    What a strategy reads from elsewhere than its bars and attributes cannot be checked.
+    What a strategy reads from elsewhere than its bars and attributes cannot be checked; the
+    notes name the frames it finds there.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def check(
         raise UsageError(
             f"a check needs at least {_SHORTEST} bars, not {len(frame)}", bars=len(frame)
         )
-    if cuts < 1:
+    if not isinstance(cuts, int) or cuts < 1:
         raise UsageError(f"cuts must be at least 1, not {cuts!r}", cuts=cuts)
     report = _Report()
     if len(given) > len(frame):
@@ -181,8 +182,9 @@ def check(
 def _subject(strategy: Any) -> Strategy:
     made = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
     if not isinstance(made, Strategy):
+        given = repr(strategy) if isinstance(strategy, str) else f"a {type(strategy).__name__}"
         raise UsageError(
-            f"a check takes an object or a class derived from wb.Strategy, not {strategy!r}"
+            f"a check takes an object or a class derived from wb.Strategy, not {given}"
         )
     return made
 
@@ -216,6 +218,12 @@ def _leaks(report: _Report, found: leaks.LeakSearch) -> None:
         report.add("leaks", [], detail)
     else:
         report.rows["leaks"] = ("not done", "the strategy refused every changed future")
+    if found.borrowed:
+        report.notes.append(
+            f"the strategy reads {', '.join(found.borrowed)}, which lies outside of it: later rows "
+            "in there were not changed, and a leak through them is not found; use the bars it is "
+            "given"
+        )
     if found.refused:
         report.notes.append(
             f"the strategy refused {len(found.refused)} changed futures, which say nothing; "
@@ -228,6 +236,12 @@ def _leaks(report: _Report, found: leaks.LeakSearch) -> None:
 def _warmup(report: _Report, found: warmup.Warmup) -> None:
     needed = "without end" if found.needed is None else f"{found.needed} bars"
     detail = f"needed {needed}, declared {found.declared}; measured with {found.starts} starts"
+    if found.ties:
+        report.notes.append(
+            f"rounding decides {found.ties} target{'s' * (found.ties > 1)}: a trillionth more or "
+            "less in the prices turns them, as where two averages are equal; another history may "
+            "decide them otherwise"
+        )
     if found.starts:
         report.add("warm-up", [found.finding] if found.finding else [], detail)
     else:

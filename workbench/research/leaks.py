@@ -21,6 +21,7 @@ from workbench.research.changes import (
     CARRIED,
     GAPPY,
     Kind,
+    borrowed,
     carried,
     carrying,
     kinds,
@@ -102,6 +103,8 @@ class LeakSearch:
         What the strategy raised on changed bars; such a try says nothing.
     stopped : bool
         Whether time ran out before all cuts were tried.
+    borrowed : list of str
+        Frames that the strategy's code reads from around it, which could not be changed.
     """
 
     leaks: list[Leak] = field(default_factory=list)
@@ -109,6 +112,7 @@ class LeakSearch:
     cuts: int = 0
     refused: list[str] = field(default_factory=list)
     stopped: bool = False
+    borrowed: list[str] = field(default_factory=list)
 
 
 def search(
@@ -134,7 +138,7 @@ def search(
     -------
     LeakSearch
     """
-    found = LeakSearch()
+    found = LeakSearch(borrowed=borrowed(strategy))
     ends = time.process_time() + _SECONDS  # a busy machine must not change what is found
     symbols = symbols_of(bars)
     frames = carried(strategy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ __all__ = ["FORGOTTEN", "Warmup", "measure"]
 # A millionth of equity is no trade: what an exponential average remembers below is forgotten.
 FORGOTTEN = 1e-6
 _SEED = 20_140_731
+_ROUNDING = 1e-12
+_SHAKES = 12
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Warmup:
         With how many starts of the history it was measured.
     row : Timestamp or None
         The last row that showed it.
+    ties : int
+        Targets left out of it because rounding decides them: a trillionth more or less in
+        the prices turns them, as where two running averages are equal.
     """
 
     declared: int
     needed: int | None
     starts: int
     row: pd.Timestamp | None = None
+    ties: int = 0
 
     @property
     def finding(self) -> str:
@@ -82,14 +88,32 @@ def measure(
     rng = np.random.default_rng(_SEED)
     half = len(bars) // 2
     at = sorted({1, 2, half, *rng.integers(1, max(half, 2), max(starts - 3, 0)).tolist()})
-    needed, row, tried = 0, None, 0
+    histories: dict[int, NDArray[np.float64]] = {}
     for start in at:
-        if not 0 < start < len(bars) - 1:
-            continue
-        try:
-            found = evaluate(strategy, bars.iloc[start:])
-        except ANSWERS:
-            continue
+        if 0 < start < len(bars) - 1:
+            try:
+                histories[start] = evaluate(strategy, bars.iloc[start:])
+            except ANSWERS:
+                continue
+    found = _needed(strategy, bars, base, histories)
+    if not found.finding:
+        return found
+    tied = _tied(strategy, bars, base)
+    if not tied.any():
+        return found
+    blank = np.where(tied, np.nan, base)
+    shorter = {start: np.where(tied[start:], np.nan, one) for start, one in histories.items()}
+    return replace(_needed(strategy, bars, blank, shorter), ties=int(tied.sum()))
+
+
+def _needed(
+    strategy: Strategy,
+    bars: pd.DataFrame,
+    base: NDArray[np.float64],
+    histories: dict[int, NDArray[np.float64]],
+) -> Warmup:
+    needed, row, tried = 0, None, 0
+    for start, found in histories.items():
         tried += 1
         rows = differing(base[start:], found, FORGOTTEN)
         if not len(rows):
@@ -100,3 +124,24 @@ def measure(
         if last + 1 > needed:
             needed, row = last + 1, bars.index[start + last]
     return Warmup(strategy.warmup, needed, tried, row)
+
+
+def _tied(strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which targets turn when the bars change by no more than rounding does.
+
+    A running sum rounds differently from another start on: where two averages are equal
+    that decides which one is above, and no history is long enough.
+    """
+    tied = np.zeros(base.shape, dtype=bool)
+    rng = np.random.default_rng(_SEED)
+    numbers = [k for k, kind in enumerate(bars.dtypes) if kind.kind == "f"]
+    for _ in range(_SHAKES):
+        shaken = bars.copy()
+        factors = 1 + rng.normal(0, _ROUNDING, (len(bars), 1))  # one per bar: high stays high
+        shaken.iloc[:, numbers] = bars.iloc[:, numbers].to_numpy() * factors
+        try:
+            found = evaluate(strategy, shaken)
+        except ANSWERS:
+            continue
+        tied[tuple(differing(base, found, FORGOTTEN).T)] = True
+    return tied
