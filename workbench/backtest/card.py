@@ -15,8 +15,8 @@ __all__ = ["card", "sparkline"]
 
 _WIDTH, _HEIGHT, _POINTS = 560, 96, 280
 _SHOWN = {
-    "total_return": "{:.2%}",
-    "cagr": "{:.2%}",
+    "total_return": "{:,.2%}",
+    "cagr": "{:,.2%}",
     "sharpe": "{:.2f}",
     "sortino": "{:.2f}",
     "volatility": "{:.2%}",
@@ -36,7 +36,8 @@ def card(result: Result) -> str:
     cells = "".join(
         "<div>"
         f"<div style='opacity:.65;font-size:11px'>{name.replace('_', ' ')}</div>"
-        f"<div style='font-size:15px;font-variant-numeric:tabular-nums'>{_text(stats[name], form)}"
+        f"<div style='font-size:15px;font-variant-numeric:tabular-nums;"
+        f"overflow-wrap:anywhere'>{_text(stats[name], form)}"
         "</div></div>"
         for name, form in _SHOWN.items()
     )

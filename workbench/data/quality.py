@@ -277,15 +277,15 @@ def _split_like(prices: Mapping[str, Floats]) -> tuple[npt.NDArray[np.int64], Fl
 
 
 _TEXTS = {
-    "missing": "{n} bars missing, the first at {first}",
-    "unexpected": "{n} bars outside the calendar, the first at {first}",
-    "duplicates": "{n} times twice, the first {first}",
-    "disorder": "{n} bars out of order, the first {first}",
-    "violations": "{n} broken rules, the first at {first}: {detail}",
-    "zero_volume": "{n} bars without volume, the first at {first}",
-    "spikes": "{n} spikes, the first at {first}: {detail}",
-    "stale": "{n} bars in runs that do not move, the first from {first}",
-    "splits": "{n} jumps like a split not adjusted for, the first at {first}: {detail}",
+    "missing": "{n} bar{s} missing, the first at {first}",
+    "unexpected": "{n} bar{s} outside the calendar, the first at {first}",
+    "duplicates": "{n} time{s} twice, the first {first}",
+    "disorder": "{n} bar{s} out of order, the first {first}",
+    "violations": "{n} broken rule{s}, the first at {first}: {detail}",
+    "zero_volume": "{n} bar{s} without volume, the first at {first}",
+    "spikes": "{n} spike{s}, the first at {first}: {detail}",
+    "stale": "{n} bar{s} in runs that do not move, the first from {first}",
+    "splits": "{n} jump{s} like a split not adjusted for, the first at {first}: {detail}",
 }
 
 
@@ -297,7 +297,12 @@ def _sentences(table: pd.DataFrame, details: pd.DataFrame) -> tuple[list[str], b
             if not counts[check]:
                 continue
             mine = details[(details["symbol"] == symbol) & (details["check"] == check)].iloc[0]
-            text = _TEXTS[check].format(n=counts[check], first=mine["time"], detail=mine["detail"])
+            text = _TEXTS[check].format(
+                n=counts[check],
+                s="" if counts[check] == 1 else "s",
+                first=mine["time"],
+                detail=mine["detail"],
+            )
             (grave if check in _SEVERE else light).append(f"{symbol}: {text}")
     return grave + light, not grave
 

@@ -38,8 +38,9 @@ class Plan:
     memory_bytes: int
 
     def __str__(self) -> str:
+        about = duration(self.seconds) if self.seconds < 1 else f"about {duration(self.seconds)}"
         return (
-            f"{self.points:,} points × {self.bars:,} bars: about {duration(self.seconds)}, "
+            f"{self.points:,} points × {self.bars:,} bars: {about}, "
             f"peak memory {size(self.memory_bytes)} beyond the bars"
         )
 
