@@ -79,6 +79,7 @@ def test_the_package_can_be_called_and_tells_its_signature(goog):
     import workbench.backtest as package
 
     assert list(inspect.signature(package).parameters)[:2] == ["strategy", "bars"]
+    assert inspect.getdoc(package).startswith("Run a strategy over bars.")
     mine = package(Crosses(), goog, record=False)
     assert mine.stats["end_equity"] == backtest(Crosses(), goog, record=False).stats["end_equity"]
 

@@ -87,7 +87,7 @@ def backtest(  # noqa: PLR0913 - the public face: seven choices with a default e
     --------
     >>> import workbench as wb
     >>> bars = wb.bars("AAPL", start="2010", end="2012")
-    >>> result = backtest(wb.strategies.SmaCross(fast=10, slow=50), bars, record=False)
+    >>> result = wb.backtest(wb.strategies.SmaCross(fast=10, slow=50), bars, record=False)
     >>> int(result.stats["bars"]) == len(bars)
     True
     """
