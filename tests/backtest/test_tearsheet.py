@@ -126,6 +126,15 @@ def test_an_unknown_theme_leaves_nothing_behind(result, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(result, tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "x.html"):
+        with pytest.raises(UsageError, match="cannot be written"):
+            write(result, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert not list(tmp_path.parent.glob(".*.part"))
+
+
 def test_drawdowns_are_those_of_the_curve(result):
     periods = drawdown_periods(result.equity, result.cash)
     assert periods["depth"].iloc[0] == pytest.approx(result.stats["max_drawdown"])

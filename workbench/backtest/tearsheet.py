@@ -9,6 +9,7 @@ import os
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import jinja2
@@ -19,6 +20,7 @@ from bokeh.resources import INLINE
 
 from workbench.backtest import stats as statistics
 from workbench.backtest import tearsheet_tables as tables
+from workbench.errors import UsageError
 from workbench.kernels.book import FILL
 from workbench.plots import distribution, monthly
 from workbench.plots import result as picture
@@ -63,7 +65,7 @@ def write(
     Raises
     ------
     UsageError
-        No such theme.
+        No such theme, or the file cannot be written.
 
     Examples
     --------
@@ -76,13 +78,23 @@ def write(
     """
     look = find(theme)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     name = "buy & hold" if benchmark is None else str(benchmark.name or "benchmark")
     held = _compared(result, benchmark).rename(name)
     text = _render(result, look, title, held)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the tear sheet cannot be written to {target}: {error.strerror}; name a file in a "
+            "folder that may be written",
+            path=str(target),
+        ) from error
     return target
 
 
