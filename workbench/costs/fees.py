@@ -121,13 +121,14 @@ class Tiered:
     steps: Sequence[tuple[float, float, float]]
 
     def __post_init__(self) -> None:
-        rows = tuple(self.steps)
+        rows = tuple(self.steps) if isinstance(self.steps, Sequence) else ()
         if not rows or any(not isinstance(row, Sequence) or len(row) != 3 for row in rows):
             raise UsageError(
                 "steps must be rows of (from_notional, maker_bps, taker_bps), at least one; "
                 f"not {self.steps!r}"
             )
-        steps = tuple((float(number(a, "steps")), float(b), float(c)) for a, b, c in rows)
+        names = ("from_notional", "maker_bps", "taker_bps")
+        steps = tuple(tuple(map(number, row, names)) for row in rows)
         starts = [row[0] for row in steps]
         if starts[0] != 0.0 or any(b <= a for a, b in pairwise(starts)):
             raise UsageError(f"steps must begin at 0 and rise, not at {starts}", steps=starts)
