@@ -113,3 +113,9 @@ def test_constraints_that_cannot_be_met_or_understood():
 def test_only_strategies_on_bars_are_swept(what):
     with pytest.raises(UsageError):
         Grid.of(what, {"window": [2, 3]})
+
+
+@pytest.mark.parametrize(("given", "told"), [("Kinds", "not 'Kinds'"), (np.ones(3), "not a ndarr")])
+def test_what_is_no_strategy_is_told_briefly(given, told):
+    with pytest.raises(UsageError, match=told):
+        Grid.of(given, {"window": [2, 3]})
