@@ -43,6 +43,7 @@ CHOICES = {
     "always": {"sizing": wb.Sizing(rebalance="always", cash_buffer=0.02), "costs": FEES},
     "drift": {"sizing": wb.Sizing(drift=0.03)},
     "at the close": {"fill": "close", "costs": FEES, "stops": STOPS},
+    "at the close, participation": {"fill": "close", "costs": CAPPED, "cash": 20_000_000},
 }
 
 

@@ -82,6 +82,7 @@ class SimVenue:
         statement = Statement(account_id, money)
         self.state = VenueState(terms, book, statement, memory)
         self._checks_funds = checks_funds
+        self._bar: datetime | None = None
         if memory is not None:
             self.state.restore(memory.orders.values(), memory.fills)
 
@@ -175,11 +176,10 @@ class SimVenue:
         state = self.state
         if self.is_idle:
             return
-        for cell in state.book.cells.values():
-            cell.used = 0.0
         first = next(iter(bars.values()), None)
         if first is None:
             return
+        self._begin(first.time)
         matching.expire_day(state, first.time)
         if state.terms.at_close <= 0.0:
             prices = {symbol: bar.open for symbol, bar in bars.items()}
@@ -189,6 +189,13 @@ class SimVenue:
         if state.stops:
             matching.watch_stops(state, ranges)
 
+    def _begin(self, time: datetime) -> None:
+        # a bar that is seen at its close only, because nothing waited before, has a volume too
+        if time != self._bar:
+            self._bar = time
+            for cell in self.state.book.cells.values():
+                cell.used = 0.0
+
     def mark(self, prices: Mapping[str, float]) -> None:
         """Take prices as the last known ones; NaN is left out."""
         self.state.book.mark(prices)
@@ -197,6 +204,7 @@ class SimVenue:
         """Fill at the close of the bar what was decided at it, where the terms say so."""
         first = next(iter(bars.values()), None)
         if first is not None and self.state.terms.at_close > 0.0:
+            self._begin(first.time)
             prices = {symbol: bar.close for symbol, bar in bars.items()}
             matching.fill_pending(self.state, prices, _volumes(bars), first.time)
 
