@@ -285,3 +285,10 @@ def test_times_may_be_texts_or_dates_in_the_index(bars):
         as_bars(bars.set_axis(bars.index.strftime("%Y-%m-%d"), axis=0))
     with pytest.raises(DataError, match="neither"):
         as_bars(bars.reset_index(drop=True))
+
+
+def test_symbols_are_texts(bars):
+    numbered = wide(bars, 7203, 6758)
+    checked = check_bars(numbered)
+    assert list(checked["close"].columns) == ["7203", "6758"]
+    assert list(numbered["close"].columns) == [7203, 6758]

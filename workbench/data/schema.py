@@ -107,8 +107,10 @@ def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
             shown = " ".join(f"{name}={values[name][row, column]:g}" for name in FIELDS)
             _refuse(symbols[column], index[row], row, rule, shown)
     checked.attrs = dict(bars.attrs)
-    if two_level and list(checked.columns.names) != ["field", "symbol"]:
-        checked.columns = checked.columns.set_names(["field", "symbol"])
+    if two_level:
+        keys = [(field, str(symbol)) for field, symbol in checked.columns]
+        if keys != list(checked.columns) or list(checked.columns.names) != ["field", "symbol"]:
+            checked.columns = pd.MultiIndex.from_tuples(keys, names=["field", "symbol"])
     return checked
 
 
