@@ -114,6 +114,9 @@ def test_findings_tell_what_matters():
     gaps["open"] = gaps["high"] = gaps["high"] * 1.1
     late = backtest(Held(), gaps, sizing=wb.Sizing(at="decision"), record=False).findings
     assert any("overdrawn" in text for text in late)
+    never = backtest(Held(), bars, sizing=wb.Sizing(lot=1e12), record=False).findings
+    assert any("nothing was ever filled" in text for text in never)
+    assert not any("nothing was ever filled" in text for text in open_end)
     much = backtest(Held(weight=3.0), bars, record=False).findings
     assert any("trimmed" in text for text in much)
 

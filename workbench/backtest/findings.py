@@ -21,6 +21,11 @@ def find(run: Run, stats: Mapping[str, float], dependent: int) -> list[str]:
             "filled at the close that was decided on: nobody can do that; fill='next_open' is the "
             "honest default"
         )
+    if not len(run.records) and bool((run.targets.fillna(0.0) != 0.0).any(axis=None)):
+        found.append(
+            "the targets ask for positions, but nothing was ever filled: no price, no volume, or "
+            "less equity than a lot costs"
+        )
     found += _overdrawn(run)
     if run.trimmed:
         found.append(f"{run.trimmed} {_s('order', run.trimmed)} trimmed to what could be afforded")
