@@ -182,7 +182,8 @@ def check(
 def _subject(strategy: Any) -> Strategy:
     made = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
     if not isinstance(made, Strategy):
-        given = repr(strategy) if isinstance(strategy, str) else f"a {type(strategy).__name__}"
+        is_named = isinstance(strategy, str | type)
+        given = repr(strategy) if is_named else f"a {type(strategy).__name__}"
         raise UsageError(
             f"a check takes an object or a class derived from wb.Strategy, not {given}"
         )

@@ -158,7 +158,8 @@ class Grid:
 def _base(strategy: Any) -> Strategy:
     base = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
     if not isinstance(base, Strategy):
-        given = repr(strategy) if isinstance(strategy, str) else f"a {type(strategy).__name__}"
+        is_named = isinstance(strategy, str | type)
+        given = repr(strategy) if is_named else f"a {type(strategy).__name__}"
         raise UsageError(
             f"a sweep takes a class or an object derived from wb.Strategy, not {given}"
         )
