@@ -108,8 +108,9 @@ def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
             _refuse(symbols[column], index[row], row, rule, shown)
     checked.attrs = dict(bars.attrs)
     if two_level:
-        keys = [(field, str(symbol)) for field, symbol in checked.columns]
-        if keys != list(checked.columns) or list(checked.columns.names) != ["field", "symbol"]:
+        had: list[Any] = list(checked.columns)
+        keys = [(field, str(symbol)) for field, symbol in had]
+        if keys != had or list(checked.columns.names) != ["field", "symbol"]:
             checked.columns = pd.MultiIndex.from_tuples(keys, names=["field", "symbol"])
     return checked
 
