@@ -5,9 +5,9 @@ from bokeh.core.json_encoder import serialize_json
 from bokeh.core.validation.check import check_integrity
 from bokeh.embed import file_html, json_item
 from bokeh.events import RangesUpdate
-from bokeh.resources import INLINE
 
 from workbench.errors import UsageError
+from workbench.plots.inline import INLINE
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.plots.panes import Pane, drawdown_pane, equity_pane
 from workbench.plots.theme import DARK, LIGHT

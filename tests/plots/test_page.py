@@ -8,6 +8,8 @@ from workbench.plots.page import save
 
 
 def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
+    import panel  # noqa: F401  # hangs links of its own onto every page Bokeh writes
+
     drawn = figure(title="A line")
     drawn.line([1, 2, 3], [3, 1, 2])
     page = save(drawn, tmp_path / "new" / "line.html", title="Lines & <b>more</b>", theme="dark")

@@ -16,7 +16,6 @@ import jinja2
 import numpy as np
 import pandas as pd
 from bokeh.embed import file_html
-from bokeh.resources import INLINE
 
 from workbench.backtest import stats as statistics
 from workbench.backtest import tearsheet_tables as tables
@@ -24,6 +23,7 @@ from workbench.errors import UsageError
 from workbench.kernels.book import FILL
 from workbench.plots import distribution, monthly
 from workbench.plots import result as picture
+from workbench.plots.inline import INLINE
 from workbench.plots.market import ChartOptions
 from workbench.plots.theme import Theme, find
 

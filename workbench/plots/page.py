@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.embed import file_html
-from bokeh.resources import INLINE
 from jinja2 import Template
 
+from workbench.plots.inline import INLINE
 from workbench.plots.theme import FONT, Theme, find
 
 __all__ = ["save"]

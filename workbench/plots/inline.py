@@ -1,0 +1,31 @@
+"""Bokeh's own scripts written into a page, so that it asks for nothing."""
+
+from __future__ import annotations
+
+from bokeh.resources import Resources
+
+__all__ = ["INLINE"]
+
+
+class _Inline(Resources):
+    """Inline scripts alone.
+
+    Bokeh adds the links of every model class that any package has defined: once Panel is
+    imported, each page would point to files of a Panel server, whether it uses Panel or not.
+    """
+
+    @property
+    def js_files(self) -> list[str]:
+        return []
+
+    @property
+    def css_files(self) -> list[str]:
+        return []
+
+    def clone(self, *, components: list[str] | None = None) -> _Inline:
+        chosen = self.components if components is None else components
+        return _Inline(mode="inline", log_level=self.log_level, components=list(chosen))
+
+
+INLINE = _Inline(mode="inline", log_level="warn")
+"""Give it where Bokeh takes resources."""
