@@ -131,6 +131,34 @@ def test_a_forged_page_token_is_refused(served, ada):
         assert answers == []
 
 
+def test_the_token_of_a_page_opens_it_for_its_own_login_only(served, ada):
+    token = page_token(ada.get("/plain").text)
+    for username in ("eve", "ada"):
+        with contextlib.closing(served.log_in(username)) as other:
+            cookie = other.cookies["wb_session"]
+        status = socket_status(served, "/plain/ws", token=token, origin=served.base, cookie=cookie)
+        assert status == 403
+
+
+@pytest.mark.parametrize("name", ["bokeh_session_id", "bokeh-session-id", "%62okeh_session_id"])
+def test_the_session_of_a_page_cannot_be_chosen(served, ada, name):
+    page = ada.get("/plain").text
+    padded = page_token(page).partition(".")[0]
+    session = json.loads(base64.urlsafe_b64decode(padded + "=="))["session_id"]
+    assert ada.get(f"/plain?{name}={session}").status_code == 400
+    other = page_token(ada.get("/plain", headers={"bokeh-session-id": session}).text)
+    inside = base64.urlsafe_b64decode(other.partition(".")[0] + "==")
+    assert json.loads(inside)["session_id"] != session
+
+
+def test_headers_without_an_end_are_cut_off(served):
+    import socket
+
+    with socket.create_connection(("127.0.0.1", served.settings.port), timeout=20) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200_000)
+        assert line.recv(100).startswith(b"HTTP/1.1 400")
+
+
 def test_a_page_does_not_give_the_cookie_away(ada):
     cookie = ada.cookies["wb_session"]
     html = ada.get("/plain", headers={"authorization": "Bearer secret-of-mine"}).text
@@ -145,6 +173,7 @@ def test_a_spoofed_identity_is_overwritten(ada):
     html = ada.get("/broken", headers=spoof).text
     told = told_to_the_page(html)
     headers = {k.lower(): v for k, v in told["headers"].items()}
+    assert len(headers.pop("x-wb-login")) == 32
     assert headers == {"x-wb-user": "ada", "x-wb-roles": "trader,admin"}
 
 
@@ -208,8 +237,10 @@ def test_the_guard_is_outermost(tmp_path):
     app.state.services.close()
 
 
-async def test_an_open_socket_ends_with_its_session():
+@pytest.mark.parametrize("is_known", [True, False], ids=["over", "nobody can tell"])
+async def test_an_open_socket_ends_with_its_session(is_known):
     """A fake application in the pages' place; the guard is the real one."""
+    from workbench.errors import UnavailableError
     from workbench.server.identity import Identity
 
     class Sessions:
@@ -217,7 +248,11 @@ async def test_an_open_socket_ends_with_its_session():
 
         async def identify(self, token):
             self.asked += 1
-            return Identity("ada", ("viewer",), "s") if self.asked < 3 else None
+            if self.asked < 3:
+                return Identity("ada", ("viewer",), "s")
+            if is_known:
+                return None
+            raise UnavailableError("the database is locked")
 
     seen, sent = [], []
 
@@ -236,6 +271,7 @@ async def test_an_open_socket_ends_with_its_session():
 
     guard = Guard(app, sessions=Sessions(), rules=Rules(recheck_seconds=0.01))
     headers = [(b"cookie", b"wb_session=t"), (b"host", b"a"), (b"origin", b"http://a")]
-    await guard({"type": "websocket", "path": "/x", "headers": headers}, receive, send)
+    scope = {"type": "websocket", "path": "/x", "headers": headers}
+    await asyncio.wait_for(guard(scope, receive, send), 10)
     assert seen == ["websocket.disconnect"]
-    assert sent[-1]["code"] == 4401
+    assert sent[-1]["code"] == (4401 if is_known else 1013)

@@ -22,13 +22,17 @@ from workbench.server.pages import Context, PageFile, discover, failure, reader,
 from workbench.server.routes import data, orders, research, socket, system
 from workbench.server.services import Services, open_services
 from workbench.server.shell import shell
+from workbench.server.tokens import PageTokens
 
 __all__ = ["create_app"]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _PUBLIC = frozenset({"/login", "/healthz"}) | html.PUBLIC_ASSETS
 # tornado, between Panel and the guard, writes header names its own way
-_IDENTITY = ["x-wb-user", "x-wb-roles", "x-wb-theme", "X-Wb-User", "X-Wb-Roles", "X-Wb-Theme"]
+_IDENTITY = [
+    name for own in ("x-wb-user", "x-wb-roles", "x-wb-theme", "x-wb-login")
+    for name in (own, own.title())
+]  # fmt: skip
 _TAGS = [
     {"name": "data", "description": "Symbols and bars."},
     {"name": "research", "description": "Strategies and backtests."},
@@ -104,6 +108,7 @@ def _rules(settings: Settings, services: Services) -> Rules:
         public=_PUBLIC,
         hosts=_LOOPBACK if is_local else None,
         is_secure=services.is_secure,
+        pages=PageTokens(secret_key(settings)),
     )
 
 

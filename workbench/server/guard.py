@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.responses import RedirectResponse, Response
 
+from workbench.errors import WorkbenchError
 from workbench.server.identity import Identity
 from workbench.server.problems import problem
+from workbench.server.tokens import PageTokens
 
 __all__ = ["Guard", "Rules"]
 
@@ -35,7 +37,9 @@ Observe = Callable[[str, str, int, float], None]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
-_STRIPPED = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
+_STRIPPED = frozenset({b"cookie", b"authorization", b"proxy-authorization", b"bokeh-session-id"})
+# whoever names the session of a page that is opened by another shares that page
+_SESSION_NAMES = frozenset({"bokeh_session_id", "bokeh-session-id"})
 _LONGEST_ADDRESS = 4096
 _CSP_API = "default-src 'none'; frame-ancestors 'none'"
 _CSP_PAGES = (
@@ -80,6 +84,8 @@ class Rules:
         Bytes of a request's body.
     recheck_seconds : float
         How often an open socket's session is looked up again.
+    pages : PageTokens, optional
+        Tells whose page a socket may open; None where there are no pages.
     """
 
     cookie: str = "wb_session"
@@ -88,6 +94,7 @@ class Rules:
     is_secure: bool = False
     max_body: int = 1 << 20
     recheck_seconds: float = 5.0
+    pages: PageTokens | None = None
     api: tuple[str, ...] = ("/api/", "/metrics", "/openapi.json")
 
 
@@ -105,6 +112,12 @@ class _Request:
     @property
     def path(self) -> str:
         return str(self.scope["path"])
+
+    @property
+    def names_a_session(self) -> bool:
+        """Whether the query asks for a page's session by its id."""
+        query = self.scope.get("query_string", b"").decode("latin-1")
+        return any(name.lower() in _SESSION_NAMES for name, _ in parse_qsl(query, True))
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -162,29 +175,32 @@ class Guard:
         inner = dict(scope)
         identity = await self._identify(request)
         refusal = self._refusal(request, identity)
-        if refusal is not None:
-            await refusal(scope, receive, outgoing)
-        else:
-            inner["headers"] = self._clean(request, identity)
-            inner["wb.identity"] = identity
-            body = _Body(receive, outgoing, self._rules.max_body)
-            await self._app(inner, body, body.send)
-        if self._observe is not None:
-            route = getattr(inner.get("route"), "path", "(none)")
-            seconds = time.perf_counter() - started
-            self._observe(scope["method"], route, outgoing.status, seconds)
+        try:
+            if refusal is not None:
+                await refusal(scope, receive, outgoing)
+            else:
+                inner["headers"] = self._clean(request, identity)
+                inner["wb.identity"] = identity
+                body = _Body(receive, outgoing, self._rules.max_body)
+                await self._app(inner, body, body.send)
+        finally:
+            if self._observe is not None:
+                route = getattr(inner.get("route"), "path", "(none)")
+                seconds = time.perf_counter() - started
+                # what was raised is answered further out, with 500
+                self._observe(scope["method"], route, outgoing.status or 500, seconds)
 
     def _refusal(self, request: _Request, identity: Identity | None) -> Response | None:
         method = request.scope["method"]
         if not self._is_our_host(request):
             return problem(421, "this server does not answer to that name")
-        if len(request.path) + len(request.scope.get("query_string", b"")) > _LONGEST_ADDRESS:
-            return problem(414, f"an address has at most {_LONGEST_ADDRESS} characters")
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._rules.max_body:
-            return problem(413, f"a body has at most {self._rules.max_body} bytes")
+        too_large = self._too_large(request)
+        if too_large is not None:
+            return too_large
         if identity is None and request.path not in self._rules.public:
             return self._stranger(request, method)
+        if request.names_a_session:
+            return problem(400, "the session of a page cannot be chosen: leave it out")
         if method not in _SAFE and not request.is_own_origin(is_secure=self._rules.is_secure):
             return problem(
                 403,
@@ -192,6 +208,14 @@ class Guard:
                 "a program sends the header Origin with the server's address",
                 "foreign-origin",
             )
+        return None
+
+    def _too_large(self, request: _Request) -> Response | None:
+        if len(request.path) + len(request.scope.get("query_string", b"")) > _LONGEST_ADDRESS:
+            return problem(414, f"an address has at most {_LONGEST_ADDRESS} characters")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._rules.max_body:
+            return problem(413, f"a body has at most {self._rules.max_body} bytes")
         return None
 
     def _stranger(self, request: _Request, method: str) -> Response:
@@ -212,6 +236,8 @@ class Guard:
             and self._is_our_host(request)
             and "origin" in request.headers
             and request.is_own_origin(is_secure=self._rules.is_secure)
+            and not request.names_a_session
+            and self._is_own_page(scope, identity)
         )
         if not is_welcome:
             await receive()
@@ -232,9 +258,15 @@ class Guard:
         """End a socket that outlives its session."""
         while True:
             await asyncio.sleep(self._rules.recheck_seconds)
-            if await self._sessions.identify(token) is None:
-                await socket.end(4401, "the session is over; log in again")
+            try:
+                if await self._sessions.identify(token) is not None:
+                    continue
+            except WorkbenchError:
+                # whether the session is still open cannot be told: the page comes back by itself
+                await socket.end(1013, "the session could not be looked up")
                 return
+            await socket.end(4401, "the session is over; log in again")
+            return
 
     # -- both ------------------------------------------------------------------------
 
@@ -249,8 +281,14 @@ class Guard:
         name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self._rules.hosts
 
-    @staticmethod
-    def _clean(request: _Request, identity: Identity | None) -> list[tuple[bytes, bytes]]:
+    def _is_own_page(self, scope: Scope, identity: Identity) -> bool:
+        """Whether a socket that brings a page's token brings one of this login."""
+        protocols = scope.get("subprotocols", ())
+        if self._rules.pages is None or "bokeh" not in protocols:
+            return True
+        return len(protocols) == 2 and self._rules.pages.is_of(protocols[1], identity)
+
+    def _clean(self, request: _Request, identity: Identity | None) -> list[tuple[bytes, bytes]]:
         headers = [
             (name, value)
             for name, value in request.scope["headers"]
@@ -262,6 +300,9 @@ class Guard:
         if identity is not None:
             headers.append((b"x-wb-user", identity.username.encode()))
             headers.append((b"x-wb-roles", ",".join(identity.roles).encode()))
+            if self._rules.pages is not None:
+                mark = self._rules.pages.mark(identity)
+                headers.append((self._rules.pages.header.encode(), mark.encode()))
         return headers
 
     def _headers_for(self, path: str) -> dict[bytes, bytes]:

@@ -16,6 +16,7 @@ from workbench.server.app import create_app
 __all__ = ["bind", "run", "server"]
 
 _GRACE_SECONDS = 5
+_LONGEST_HEAD = 64 * 1024
 
 
 def bind(settings: Settings) -> tuple[socket.socket, Settings]:
@@ -58,6 +59,9 @@ def server(settings: Settings, **options: Any) -> uvicorn.Server:
     """Make the server of a workspace, not yet running; `settings.port` must be the real one."""
     config = uvicorn.Config(
         create_app(settings),
+        # the faster parser takes headers without an end into memory, from anyone
+        http="h11",
+        h11_max_incomplete_event_size=_LONGEST_HEAD,
         ws="websockets-sansio",
         # open pages would keep a stopping server for ever
         timeout_graceful_shutdown=_GRACE_SECONDS,
