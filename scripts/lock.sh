@@ -12,8 +12,8 @@ export_lock() {
     } > "$out"
 }
 uv lock --quiet "$@"
-export_lock requirements.lock --extra vectorbt --extra venues
-export_lock requirements-test.lock --extra vectorbt --extra venues --extra test --extra browser --extra dev
+export_lock requirements.lock --extra vectorbt --extra venues --extra learn --extra portfolio --extra search
+export_lock requirements-test.lock --all-extras
 if grep -nE '://|--(extra-)?index-url|--find-links' requirements.lock requirements-test.lock; then
     echo "a lock file carries an address" >&2
     exit 1

@@ -48,8 +48,8 @@ def test_a_lock_carries_hashes_and_no_address(lock):
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        (LOCKS[0], ("vectorbt", "venues")),
-        (LOCKS[1], ("vectorbt", "venues", "test", "browser", "dev")),
+        (LOCKS[0], ("vectorbt", "venues", "learn", "portfolio", "search")),
+        (LOCKS[1], tuple(PROJECT["optional-dependencies"])),
     ],
 )
 def test_a_lock_satisfies_the_project(lock, extras):
