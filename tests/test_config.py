@@ -48,7 +48,7 @@ def test_a_nested_key_changes_only_itself(tmp_path, monkeypatch):
         ("[risk]\nmax_gros = 1\n", ["'max_gros'", "did you mean 'max_gross'"]),
         ("port = -1\n", ["'port'", "workbench.toml", "greater than or equal to 0"]),
         ("[risk]\nmax_gross = 0\n", ["'risk.max_gross'", "greater than 0"]),
-        ("port = \n", ["cannot be read", "Invalid value"]),
+        ("port = \n", ["workbench.toml cannot be read", "Invalid value"]),
     ],
 )
 def test_a_bad_file_says_what_and_where(tmp_path, text, said):

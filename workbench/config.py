@@ -9,9 +9,9 @@ outright. Everything has a default: an embedded workspace under ``data/``.
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from tomllib import TOMLDecodeError
 from typing import Any, cast
 
 from dotenv import dotenv_values
@@ -169,8 +169,9 @@ def load_settings(workspace: Path | str | None = None, **overrides: Any) -> Sett
         return Settings(workspace=folder, **overrides)
     except ValidationError as error:
         raise _translated(error, folder, overrides) from None
-    except (TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
-        raise UsageError(f"the settings in {folder} cannot be read: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
+        where = _unreadable(folder)
+        raise UsageError(f"{where} cannot be read: {error}", path=str(where)) from None
 
 
 def _files(model: type[BaseSettings], folder: Path) -> list[PydanticBaseSettingsSource]:
@@ -201,6 +202,18 @@ def _unknown(key: str, known: Iterable[str], where: str) -> UsageError:
     names = sorted(known)
     hint = nearest(key, names) or f"; known are {', '.join(names)}"
     return UsageError(f"unknown setting {key!r} in {where}{hint}", key=key, where=where)
+
+
+def _unreadable(folder: Path) -> Path:
+    """Return the file of settings that is no TOML, or the folder where that is not the cause."""
+    for name in ("workbench.toml", "pyproject.toml"):
+        try:
+            tomllib.loads((folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            return folder / name
+    return folder
 
 
 def _translated(error: ValidationError, folder: Path, overrides: dict[str, Any]) -> UsageError:

@@ -146,6 +146,12 @@ def test_a_ledger_that_cannot_be_written_is_a_finding(workspace):
     assert found.stats["bars"] == 60
 
 
+def test_the_path_of_a_saved_run_loads_it(tmp_path):
+    result = wb.backtest(wb.strategies.SmaCross(), wb.bars("IBM", start="2011"), record=False)
+    path = result.save(tmp_path)
+    assert load_run(path).fills.equals(result.fills)
+
+
 def test_saved_and_read_back_it_is_the_same(workspace):
     stops = wb.Stops(loss=0.005, profit=0.005)
     costs = wb.Costs(fee=wb.fees.PerShare(0.01))

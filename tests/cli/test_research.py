@@ -14,6 +14,14 @@ def test_a_backtest_prints_statistics_and_writes_a_tear_sheet(workbench, tmp_pat
     assert "<h1>" in (tmp_path / "out" / "sheet.html").read_text(encoding="utf-8")
 
 
+def test_a_backtest_takes_a_window_costs_and_keeps_the_run(workbench):
+    options = ["--start", "2010", "--end", "2012", "--cash", "5000", "--slippage-bps", "2"]
+    said = workbench("backtest", "SmaCross", "AAPL", "IBM", *options, "--save")
+    assert "2010-01-04" in said
+    assert "wb.load_run(" in said
+    assert "SmaCross" in workbench("runs", "list")
+
+
 def test_wrong_parameters_are_told(workbench):
     assert "name=value" in workbench("backtest", "SmaCross", "AAPL", "-p", "fast", code=2)
     assert "did you mean 'fast'" in workbench("backtest", "SmaCross", "AAPL", "-p", "fst=3", code=2)

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from workbench.core.signal import Side, Signal
@@ -15,3 +17,8 @@ def test_the_target_is_side_times_strength():
 def test_nonsense_is_refused(side, strength):
     with pytest.raises(UsageError):
         Signal("A", side, strength)
+
+
+def test_a_limit_below_zero_is_refused():
+    with pytest.raises(UsageError, match="limit_price"):
+        Signal("A", "buy", limit_price=Decimal(-1))

@@ -33,13 +33,13 @@ class SavedStrategy:
         return escape(repr(self))
 
 
-def load_run(run_id: str, folder: str | Path | None = None) -> Result:
+def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
     """Read a saved run.
 
     Parameters
     ----------
-    run_id : str
-        As ``result.manifest.run_id`` told it.
+    run_id : str or Path
+        As ``result.manifest.run_id`` told it, or the path that ``result.save()`` returned.
     folder : str or Path, optional
         The folder of runs; the workspace's ``data/runs`` by default.
 
@@ -56,6 +56,8 @@ def load_run(run_id: str, folder: str | Path | None = None) -> Result:
     DataError
         A file of it is missing, damaged or was changed since.
     """
+    if isinstance(run_id, Path):
+        run_id, folder = run_id.name, run_id.parent
     manifest, frames = registry.load(run_id, folder)
     missing = [name for name in FRAMES if name not in frames]
     if missing:

@@ -57,6 +57,8 @@ class Signal:
             raise UsageError(f"side must be buy, sell or flat, not {self.side!r}") from None
         if not (math.isfinite(self.strength) and 0 <= self.strength <= 1):
             raise UsageError(f"strength must lie in 0..1, not {self.strength!r}")
+        if self.limit_price is not None and not self.limit_price > 0:
+            raise UsageError(f"limit_price must be positive, not {self.limit_price}")
 
     @property
     def target(self) -> float:
