@@ -30,7 +30,9 @@ def listed() -> None:
     if rows.empty:
         out.print("The catalog is empty: [bold]workbench data fetch AAPL[/] puts something in.")
         return
-    out.print(frame(rows, limit=200))
+    short = rows.rename(columns={"timeframe": "bar", "megabytes": "MB"})
+    short["fetched"] = short["fetched"].str[:16].str.replace("T", " ")
+    out.print(frame(short, limit=200))
 
 
 @app.command()

@@ -40,9 +40,10 @@ def doctor() -> None:
     """Look at Python, TA-Lib, compiler cache, database, ports; say how to mend what is wrong."""
     found = list(examine())
     for finding in found:
-        out.print(f"{_MARKS[finding.state]} [bold]{finding.name:<15}[/] {finding.said}")
+        mark = _MARKS[finding.state]
+        out.print(f"{mark} [bold]{finding.name:<15}[/] {finding.said}", soft_wrap=True)
         if finding.mend:
-            out.print(f"  {'':<15} [cyan]→ {finding.mend}[/]")
+            out.print(f"  {'':<15} [cyan]→ {finding.mend}[/]", soft_wrap=True)
     bad = sum(finding.state == "bad" for finding in found)
     out.print(f"\n{bad} to mend" if bad else "\nAll is well.")
     raise typer.Exit(1 if bad else 0)

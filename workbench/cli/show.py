@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -37,7 +38,7 @@ def frame(rows: pd.DataFrame, title: str | None = None, limit: int = 20) -> Tabl
     """Return a table of a frame's first rows; numbers to the right."""
     from pandas.api.types import is_numeric_dtype  # heavy, and only needed with a frame
 
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 2))
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 1))
     for column in rows.columns:
         numeric = is_numeric_dtype(rows[column])
         table.add_column(escape(str(column)), justify="right" if numeric else "left")
@@ -51,4 +52,6 @@ def frame(rows: pd.DataFrame, title: str | None = None, limit: int = 20) -> Tabl
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:,.4g}"  # noqa: PLR0124  # NaN
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == time() else f"{value:%Y-%m-%d %H:%M}"
     return str(value)
