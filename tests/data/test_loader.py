@@ -98,6 +98,8 @@ def test_raw_bars_keep_their_actions():
         (lambda: wb.bars("AAPL", start="soon"), "start='soon' is no time"),
         (lambda: wb.bars("AAPL", start=2010), "start=2010 is no time; give e.g. '2010-01-31'"),
         (lambda: wb.bars("AAPL", end=pd.NaT), "end=NaT is no time"),
+        (lambda: wb.bars("AAPL", end="9999-01-01"), "end='9999-01-01' is out of reach"),
+        (lambda: wb.bars("AAPL", start=datetime(1, 1, 1, tzinfo=UTC)), "is out of reach"),
         (lambda: wb.bars("AAPL", start="2020-01-01"), "no 1d bar of AAPL"),
         (lambda: wb.bars([]), "no symbol"),
         (lambda: wb.bars(["AAPL", "AAPL"]), "twice"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from workbench.config import Settings, load_settings
 from workbench.server import serve
@@ -27,6 +28,7 @@ class Served:
 
     settings: Settings
     base: str
+    running: uvicorn.Server
 
     def stranger(self, **options) -> httpx.Client:
         return httpx.Client(base_url=self.base, headers={"origin": self.base}, **options)
@@ -49,7 +51,7 @@ def run_server(settings: Settings) -> Iterator[Served]:
     while not running.started and thread.is_alive() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert running.started
-    yield Served(bound, f"http://127.0.0.1:{bound.port}")
+    yield Served(bound, f"http://127.0.0.1:{bound.port}", running)
     running.should_exit = True
     thread.join(20)
 

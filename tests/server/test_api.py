@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
+
+from workbench.server.jobs import Wanted
 
 SYMBOL = "ACME/USD"
 
@@ -104,7 +107,22 @@ def test_a_bad_backtest_is_refused(ada, change):
     assert answer.json()["type"].startswith("urn:workbench:problem:")
 
 
-@pytest.mark.parametrize("raw", ['{"cash": NaN}', "{", "[]", '"x"', "", "\xff"])
+_BACKTEST = '{"strategy": "SmaCross", "symbols": ["IBM"], %s}'
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"cash": NaN}', "{", "[]", '"x"', "", "\xff", "[" * 100_000, '{"a":' * 100_000,
+        _BACKTEST % '"cash": 1000, "cash": 2000',
+        _BACKTEST % '"parameters": {"\\ud800": 1}',
+        _BACKTEST % '"parameters": {"fast": Infinity}',
+        _BACKTEST % f'"parameters": {{"fast": {"9" * 400}}}',
+        _BACKTEST % '"start": "9999-01-01T00:00:00Z"',
+        _BACKTEST % '"start": "0001-01-01T00:00:00"',
+    ],
+    ids=str,
+)  # fmt: skip
 def test_what_is_no_json_is_never_a_server_error(ada, raw):
     headers = {"content-type": "application/json"}
     answer = ada.post("/api/v1/backtests", content=raw.encode("latin-1"), headers=headers)
@@ -117,6 +135,28 @@ def test_input_is_not_echoed(ada):
     answer = ada.post("/api/v1/orders", json={"symbol": SYMBOL, "side": secret, "quantity": "1"})
     assert answer.status_code == 422
     assert secret not in answer.text
+
+
+def test_an_answer_does_not_tell_where_the_workspace_lies(ada, workspace):
+    answer = ada.get("/api/v1/bars", params={"symbol": "NOPE", "source": "files"})
+    assert answer.status_code == 422
+    assert "NOPE.csv" in answer.text
+    assert str(workspace) not in answer.text
+
+
+def test_a_backtest_that_still_runs_has_no_curve_yet(served, ada):
+    from concurrent.futures import Future
+
+    running = Future()
+    running.set_running_or_notify_cancel()
+    jobs = served.running.config.app.state.services.backtests
+    job = jobs.start(Wanted("SmaCross", ("IBM",)), "ada")
+    jobs._jobs[job.job_id] = replace(job, future=running)
+    for part in ("equity", "fills"):
+        answer = ada.get(f"/api/v1/backtests/{job.job_id}/{part}")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+    del jobs._jobs[job.job_id]
 
 
 def test_an_unknown_path_is_a_problem(ada):
@@ -226,6 +266,7 @@ def test_reports_are_listed_and_cut_off(ada, workspace):
     folder = workspace / "data" / "reports" / "run-1"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tearsheet.html").write_text("<h1>sheet</h1>")
+    (folder / "gone.html").symlink_to(folder / "nowhere.html")
     assert "Tearsheet" in ada.get("/reports").text
     one = ada.get("/reports/run-1/tearsheet.html")
     assert one.text == "<h1>sheet</h1>"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from workbench.config import load_settings
+from workbench.server import login
 from workbench.server.login import safe_next
+from workbench.server.services import open_services
 
 PASSWORD = "a long enough phrase"
 
@@ -43,6 +48,22 @@ def test_guessing_is_slowed_down(served):
     assert codes[:5] == [401] * 5
     assert codes[5:] == [429, 429]
     assert int(last.headers["retry-after"]) > 0
+
+
+def test_an_address_that_is_turned_away_uses_up_no_other_name(tmp_path):
+    services = open_services(load_settings(tmp_path))
+    app = FastAPI()
+    app.state.services = services
+    app.include_router(login.router)
+    with TestClient(app) as client:
+        for n in range(25):
+            services.tries_by_name.take(f"name{n}")
+            services.tries_by_address.take("testclient")
+        for _ in range(6):
+            assert client.post("/login", data={"username": "victim"}).status_code == 429
+    assert services.tries_by_name.take("victim") == 0.0
+    assert len(services.tries_by_name._tries["victim"]) == 1
+    services.close()
 
 
 def test_logging_out_ends_the_session_everywhere(served):

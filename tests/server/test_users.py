@@ -112,6 +112,8 @@ def test_there_is_no_demo_login_beside_real_users(tmp_path):
     database = open_database(settings)
     Users(database).add_user("ada", PHRASE)
     assert demo_login(settings, database) is None
+    Users(database).lock("ada")
+    assert demo_login(settings, database) is None
     database.close()
 
 

@@ -190,4 +190,11 @@ def _instant(value: When, name: str) -> pd.Timestamp | None:
         raise UsageError(f"{name}={value!r} is no time: {error}", **{name: value}) from None
     if pd.isna(stamp):
         raise UsageError(f"{name}={value!r} is no time", **{name: value})
-    return stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
+    stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
+    try:
+        return stamp.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime:
+        raise UsageError(
+            f"{name}={value!r} is out of reach; times of bars lie between 1678 and 2262",
+            **{name: value},
+        ) from None

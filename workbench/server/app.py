@@ -22,6 +22,7 @@ from workbench.server.pages import Context, PageFile, discover, failure, reader,
 from workbench.server.routes import data, orders, research, socket, system
 from workbench.server.services import Services, open_services
 from workbench.server.shell import shell
+from workbench.server.strict import StrictJson
 from workbench.server.tokens import PageTokens
 
 __all__ = ["create_app"]
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(router)
     _mount_pages(app, services)
+    app.add_middleware(StrictJson)
     app.add_middleware(
         Guard,
         sessions=services.sessions,

@@ -43,7 +43,10 @@ def reports(settings: Settings) -> list[Report]:
     folder = settings.folder("reports")
     found = []
     for path in folder.rglob("*.html"):
-        state = path.stat()
+        try:
+            state = path.stat()
+        except OSError:  # a link to nothing, or taken away since
+            continue
         key = path.relative_to(folder).as_posix()
         made = datetime.fromtimestamp(state.st_mtime, UTC)
         found.append(Report(key, _title(path, folder), made, state.st_size, path))
@@ -63,7 +66,7 @@ def front(request: Request) -> Response:
         pages=pages,
         glyphs=_GLYPHS,
         reports=reports(services.settings)[:6],
-        tiles=desk_tiles(services.desk),
+        tiles=desk_tiles(services.desk.snapshot()),
     )
 
 

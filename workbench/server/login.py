@@ -53,7 +53,8 @@ async def enter(
     """Open a session, or say that name and password do not match."""
     services, target, name = services_of(request), safe_next(next), username.strip().lower()
     address = request.client.host if request.client else "unknown"
-    wait = max(services.tries_by_name.take(name), services.tries_by_address.take(address))
+    # an address that is turned away may not use up the tries of others' names as well
+    wait = services.tries_by_address.take(address) or services.tries_by_name.take(name)
     if wait > 0:
         services.metrics.logins.labels("too many").inc()
         message = f"Too many tries. Wait {wait:.0f} seconds, then try again."

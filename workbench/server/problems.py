@@ -31,6 +31,12 @@ __all__ = ["PROBLEM_JSON", "install", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
 _LOG = logging.getLogger("workbench.server")
+# an unforeseen error is answered outside the guard, which adds these to all else
+_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def problem(status: int, detail: str, name: str | None = None, **more: Any) -> J
         "instance": f"urn:uuid:{uuid.uuid4()}",
         **{key: _plain(value) for key, value in more.items()},
     }
-    headers = {"cache-control": "no-store"}
+    headers = dict(_HEADERS)
     if isinstance(retry, int | float):
         headers["retry-after"] = str(max(1, math.ceil(retry)))
     return JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
@@ -118,8 +124,25 @@ async def _on_workbench_error(request: Request, error: WorkbenchError) -> JSONRe
     kind = kind_of(error)
     if kind.status == 500:
         _LOG.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
-    facts = {k: v for k, v in error.facts.items() if k not in ("type", "title", "status", "detail")}
-    return problem(kind.status, error.message, kind.name, title=kind.title, **facts)
+    facts = {
+        name: _placeless(_plain(value), request)
+        for name, value in error.facts.items()
+        if name not in ("type", "title", "status", "detail")
+    }
+    message = _placeless(error.message, request)
+    return problem(kind.status, message, kind.name, title=kind.title, **facts)
+
+
+def _placeless(value: Any, request: Request) -> Any:
+    """Take out where on this machine the workspace lies: callers over HTTP need not know."""
+    if isinstance(value, list):
+        return [_placeless(one, request) for one in value]
+    if isinstance(value, dict):
+        return {name: _placeless(one, request) for name, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    workspace = str(request.app.state.services.settings.workspace)
+    return value.replace(f"{workspace}/", "").replace(workspace, "the workspace")
 
 
 async def _on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:

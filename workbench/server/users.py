@@ -108,11 +108,11 @@ class Users:
         """Keep a user out, at once; nothing is deleted."""
         self._change(username, is_active=False)
 
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """Return the active users and their roles."""
+    def names(self, *, locked: bool = False) -> dict[str, tuple[str, ...]]:
+        """Return the active users and their roles; with `locked`, all there are."""
         with self._database.read() as connection:
             found = table.list_users(connection)
-        return {user.username: parse_roles(user.roles) for user in found if user.is_active}
+        return {u.username: parse_roles(u.roles) for u in found if locked or u.is_active}
 
     def verify(self, username: str, password: str) -> Identity | None:
         """Return who this is, or None; both answers take the same time."""
@@ -225,7 +225,7 @@ def demo_login(settings: Settings, database: Database) -> DemoLogin | None:
         None once the workspace has users of its own and no demo user.
     """
     path, users = settings.folder("demo-login"), Users(database)
-    known = users.names()
+    known = users.names(locked=True)
     if known and "demo" not in known:
         return None
     if not path.exists():

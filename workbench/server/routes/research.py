@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 import math
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from workbench.errors import UnavailableError
 from workbench.server.identity import authorize
 from workbench.server.jobs import Job, Wanted
 from workbench.server.services import services_of, who
 from workbench.strategy import registry
 from workbench.strategy.parameters import specs
+
+if TYPE_CHECKING:
+    from workbench.backtest.result import Result
 
 __all__ = ["router"]
 
@@ -98,7 +102,7 @@ def read_backtest(request: Request, job_id: str) -> dict[str, Any]:
 @router.get("/backtests/{job_id}/equity")
 async def read_equity(request: Request, job_id: str) -> dict[str, Any]:
     """Return the equity curve and the drawdown, as columns."""
-    result = services_of(request).backtests.find(job_id).future.result(timeout=0)
+    result = _result(request, job_id)
     return {
         "time": [_plain(stamp) for stamp in result.equity.index],
         "equity": [_plain(value) for value in result.equity.tolist()],
@@ -111,8 +115,15 @@ async def read_fills(
     request: Request, job_id: str, limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000
 ) -> list[dict[str, Any]]:
     """Return the last fills, oldest first."""
-    result = services_of(request).backtests.find(job_id).future.result(timeout=0)
+    result = _result(request, job_id)
     return await run_in_threadpool(_rows, result.fills.iloc[-limit:])
+
+
+def _result(request: Request, job_id: str) -> Result:
+    job = services_of(request).backtests.find(job_id)
+    if job.status in ("waiting", "running"):
+        raise UnavailableError(f"the backtest is {job.status}; ask again shortly", retry_after=1.0)
+    return job.future.result(timeout=0)
 
 
 def _strategy(name: str) -> dict[str, Any]:
