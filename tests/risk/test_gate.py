@@ -196,3 +196,31 @@ class TestKillSwitch:
     def test_an_unknown_level_offers_the_nearest(self):
         with pytest.raises(UsageError, match="did you mean 'flatten'"):
             HaltLevel.parse("flaten")
+
+
+@pytest.mark.parametrize(
+    ("limit", "quantity", "words", "measured"),
+    [
+        (250_000, "126000", "of 12,600,000 is above the limit of 250,000 (money)", "12600000"),
+        (1e7, "1e9", "of 100,000,000,000 is above the limit of 10,000,000 (", "100000000000"),
+        (1_000, "10.001", "of 1,000.10 is above the limit of 1,000 (", "1000.10"),
+        (1_000, "10.0000001", "of 1,000.00001 is above the limit of 1,000 (", "1000"),
+        (0.00001, "0.000001", "of 0.0001 is above the limit of 0.00001 (", "0.0001"),
+    ],
+)
+def test_a_refusal_writes_amounts_as_people_read_them(limit, quantity, words, measured):
+    judgement = judge(an_intent(quantity=quantity), max_order_notional=limit)
+    assert words in judgement.reason
+    refused = next(v for v in judgement.verdicts if v.outcome == "refuse")
+    assert refused.measured == measured
+    assert "e" not in (refused.measured + refused.limit).lower()
+
+
+def test_a_collar_and_a_loss_write_percent_and_prices_in_full():
+    far = an_intent(type=OrderType.LIMIT, limit_price=D("1E+5"))
+    assert (
+        "a buy at 100,000 is 99,900 % beyond the last price 100"
+        in judge(far, price_collar=0.1).reason
+    )
+    lost = judge(an_intent(), a_context(equity="8900"), max_daily_loss=0.1)
+    assert "loss of 11 % is past the limit of 10 %" in lost.reason

@@ -28,6 +28,7 @@ __all__ = [
     "Rule",
     "SymbolList",
     "Verdict",
+    "in_words",
 ]
 
 Outcome = Literal["pass", "trim", "refuse"]
@@ -203,15 +204,15 @@ class DailyLoss:
         lost = MONEY.subtract(context.day_start_equity, context.equity)
         measured = MONEY.divide(lost, context.day_start_equity)
         if measured <= self.limit:
-            return Verdict(self.name, "pass", "", "fraction", _short(measured), str(self.limit))
+            return Verdict(self.name, "pass", "", "fraction", _short(measured), _exact(self.limit))
         return Verdict(
             self.name,
             "refuse",
-            f"the day's loss of {_short(measured * 100)} % is past the limit of "
-            f"{_short(self.limit * 100)} %; only reductions pass until tomorrow",
+            f"the day's loss of {in_words(measured * 100)} % is past the limit of "
+            f"{in_words(self.limit * 100)} %; only reductions pass until tomorrow",
             "fraction",
             _short(measured),
-            str(self.limit),
+            _exact(self.limit),
         )
 
 
@@ -230,15 +231,15 @@ class PriceCollar:
             return Verdict(self.name, "pass")
         beyond = MONEY.divide(limit_price - last, last) * wish.intent.side.sign
         if beyond <= self.limit:
-            return Verdict(self.name, "pass", "", "fraction", _short(beyond), str(self.limit))
+            return Verdict(self.name, "pass", "", "fraction", _short(beyond), _exact(self.limit))
         return Verdict(
             self.name,
             "refuse",
-            f"a {wish.intent.side} at {limit_price} is {_short(beyond * 100)} % beyond the last "
-            f"price {last}",
+            f"a {wish.intent.side} at {limit_price:,f} is {in_words(beyond * 100)} % beyond the "
+            f"last price {last:,f}",
             "fraction",
             _short(beyond),
-            str(self.limit),
+            _exact(self.limit),
         )
 
 
@@ -253,13 +254,16 @@ def _sized(
     rule: _Sizable, measured: Decimal, limit: Decimal, unit: str, fine: Callable[[], Decimal]
 ) -> Verdict:
     if measured <= limit:
-        return Verdict(rule.name, "pass", "", unit, _short(measured), str(limit))
+        return Verdict(rule.name, "pass", "", unit, _short(measured), _exact(limit))
     what = rule.name.replace("_", " ")
-    reason = f"{what} of {_short(measured)} is above the limit of {limit} ({unit})"
+    amount, most = in_words(measured), in_words(limit)
+    if amount == most:  # above it all the same
+        amount = f"{measured.normalize():,f}"
+    reason = f"{what} of {amount} is above the limit of {most} ({unit})"
     units = fine() if rule.on_breach == "trim" else ZERO
     outcome: Outcome = "trim" if units > 0 else "refuse"
     return Verdict(
-        rule.name, outcome, reason, unit, _short(measured), str(limit), units if units else None
+        rule.name, outcome, reason, unit, _short(measured), _exact(limit), units if units else None
     )
 
 
@@ -269,5 +273,25 @@ def _unmeasured(name: str, wish: Wish) -> Verdict:
     )
 
 
+def in_words(number: Decimal) -> str:
+    """Write a number as people read it: in full, grouped, no digits that say nothing.
+
+    Cents from a thousand on, six digits below.
+
+    Examples
+    --------
+    >>> in_words(Decimal("1.26e+7")), in_words(Decimal("1234.5")), in_words(Decimal("0.1234567"))
+    ('12,600,000', '1,234.50', '0.123457')
+    """
+    rounded = round(number, 2) if abs(number) >= 1000 else Decimal(f"{number:.6g}").normalize()
+    if rounded == rounded.to_integral_value():
+        return f"{rounded.to_integral_value():,f}"
+    return f"{rounded:,f}"
+
+
 def _short(number: Decimal) -> str:
-    return f"{number:.6g}"
+    return in_words(number).replace(",", "")
+
+
+def _exact(number: Decimal) -> str:
+    return format(number, "f")
