@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -14,15 +13,6 @@ import pytest
 from workbench.config import load_settings
 
 USER, PASSWORD = "ada", "a long enough phrase"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -67,32 +57,13 @@ def base(tmp_path_factory) -> Iterator[str]:
     patch.undo()
 
 
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(
-        (
-            p
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (p := shutil.which(name))
-        ),
-        None,
-    )
-    if path is None:
-        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def visit(browser, base):
+def visit(chromium, base):
     """Log in and open a path; in the end no complaint may be left and nothing asked outside."""
     opened, seen = [], Seen()
 
     def open_page(path: str, theme: str = "dark"):
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)
         opened.append(context)
         context.add_cookies([{"name": "wb_theme", "value": theme, "url": base}])
         context.set_default_timeout(60_000)
