@@ -7,15 +7,15 @@ from decimal import Decimal
 import panel as pn
 import panel_material_ui as ui
 
-from workbench.core.clock import WallClock
 from workbench.core.money import decimal
 from workbench.errors import RefusedError, WorkbenchError
+from workbench.live.ticket import Ticket
+from workbench.live.view import Snapshot
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.server import figures, tables
 from workbench.server.look import note, part, tiles
 from workbench.server.pages import Context, View
 from workbench.server.parts import card, chart_pane, framed, remember, table
-from workbench.server.ticket import Ticket
 
 TITLE = "Desk"
 ORDER = 3
@@ -36,12 +36,13 @@ class DeskBoard:
 
     def __init__(self, context: Context) -> None:
         self.context, self.theme, self.desk = context, context.theme, context.services.desk
-        self.clock, self.seen, self.chart = WallClock(), -1, None
+        self.seen, self.chart = -1, None
+        shot = self.desk.snapshot()
         self.strip = part(margin=(12, 12, 4, 12))
         self._make_ticket()
         self.pane = chart_pane()
         self.orders = table(
-            tables.blotter(self.desk),
+            tables.blotter(shot),
             "No order yet. Choose a symbol on the left, then buy or sell: it is paper.",
             hidden_columns=["order_id"],
             titles={"End": ""},
@@ -49,11 +50,11 @@ class DeskBoard:
             height=300,
         )
         self.positions = table(
-            tables.holdings(self.desk.holdings()),
+            tables.holdings(shot.holdings),
             "No position: nothing was filled yet.",
             height=300,
         )
-        self.fills = table(tables.fills(self.desk), "No fill yet.", height=300)
+        self.fills = table(tables.fills(shot), "No fill yet.", height=300)
         self.orders.on_click(context.guarded(self._cancel), column="End")
         tabs = ui.Tabs(
             ("Orders", self.orders),
@@ -101,7 +102,7 @@ class DeskBoard:
     def _other_kind(self) -> None:
         self.price.visible = self.kind.value != "market"
         self.price.label = "Limit price" if self.kind.value == "limit" else "Stop price"
-        self.price.value = round(self.desk.quotes[self.symbol.value].mid, 2)
+        self.price.value = round(self.desk.snapshot().quotes[self.symbol.value].mid, 2)
 
     def _other_symbol(self) -> None:
         self._other_kind()
@@ -119,7 +120,7 @@ class DeskBoard:
             stop_price=price if self.kind.value == "stop" else None,
         )
         try:
-            order = self.desk.place(ticket, self.context.who)
+            order = self.desk.wait(self.desk.place(ticket, self.context.who))
         except RefusedError as error:
             rule = error.facts.get("rule")
             self.answer.object = note(
@@ -135,39 +136,45 @@ class DeskBoard:
     def _cancel(self, event) -> None:
         order_id = self.orders.value["order_id"].iloc[event.row]
         if self.orders.value["End"].iloc[event.row]:
-            self.desk.cancel(order_id, self.context.who)
+            self.desk.wait(self.desk.cancel(order_id, self.context.who))
         self.show_all()
 
     # what is shown
 
     def show_new(self) -> None:
         """Show prices, and the tables where something has happened."""
-        if self.desk.changes != self.seen:
-            self.show_all()
-            return
-        self._show_prices()
+        shot = self.desk.snapshot()
+        if shot.changes != self.seen:
+            self._show_tables(shot)
+        self._show_prices(shot)
 
     def show_all(self) -> None:
         """Show everything."""
-        self.seen = self.desk.changes
-        self.orders.value = tables.blotter(self.desk)
-        self.fills.value = tables.fills(self.desk)
-        self._show_prices()
+        shot = self.desk.snapshot()
+        self._show_tables(shot)
+        self._show_prices(shot)
 
-    def _show_prices(self) -> None:
-        self.strip.object = tiles(figures.desk_tiles(self.desk))
-        self.positions.value = tables.holdings(self.desk.holdings())
-        symbol, now = self.symbol.value, self.clock.now()
-        quote = self.desk.quotes[symbol]
-        word, since = figures.age(quote.time, now)
+    def _show_tables(self, shot: Snapshot) -> None:
+        self.seen = shot.changes
+        self.orders.value = tables.blotter(shot)
+        self.fills.value = tables.fills(shot)
+        if shot.failure:
+            self.context.say(f"The desk is not trading: {shot.failure}", "bad")
+
+    def _show_prices(self, shot: Snapshot) -> None:
+        self.strip.object = tiles(figures.desk_tiles(shot))
+        self.positions.value = tables.holdings(shot.holdings)
+        symbol = self.symbol.value
+        quote = shot.quotes[symbol]
+        word, since = figures.age(quote.time, shot.time)
         self.quote.object = (
             f'<div class="quote"><div><small>Bid</small><b>{quote.bid:,.2f}</b></div>'
             f"<div><small>Ask</small><b>{quote.ask:,.2f}</b></div></div>"
             f'<p class="muted" style="margin:8px 2px 0"><span class="dot {word}"></span>'
             f"{word}, {since} · synthetic quotes</p>"
         )
-        bars = self.desk.market.bars(symbol, now, SECONDS).iloc[-240:]
-        fills = tables.fills_of(self.desk, symbol)
+        bars = self.desk.bars(symbol, SECONDS, 240)
+        fills = tables.fills_of(shot, symbol)
         if self.chart is None:
             options = ChartOptions(symbol=f"{symbol} · synthetic", height=250, wheel="ctrl")
             self.chart = MarketChart(bars, fills=fills, theme=self.theme, options=options)

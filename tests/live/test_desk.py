@@ -7,11 +7,22 @@ import pytest
 
 from workbench.bus.memory import MemoryBus
 from workbench.config import RiskLimits, load_settings
+from workbench.core.clock import WallClock
 from workbench.errors import InvariantError, RefusedError, UsageError
 from workbench.live.desk import Desk
+from workbench.live.feed import SyntheticFeed
+from workbench.live.ticket import Ticket
+from workbench.live.view import account_row, fill_row, holding_row, order_row, refusal_row
 from workbench.venues.sim.broker import Faults
 
-PRICES = {"AAPL": 100.0, "IBM": 50.0}
+ACME, BOLT = "ACME/USD", "BOLT/USD"
+
+
+@pytest.fixture(scope="module")
+def feed():
+    made = SyntheticFeed(WallClock().now(), (ACME, BOLT))
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -19,8 +30,20 @@ def settings(tmp_path):
     return load_settings(tmp_path)
 
 
-def a_desk(settings, **options):
-    return Desk(settings, **{"prices": PRICES, "tick": 0.005, **options})
+@pytest.fixture
+def a_desk(settings, feed):
+    return lambda settings=settings, **options: Desk(
+        settings, **{"feed": feed, "cash": 100_000, "tick": 0.005, **options}
+    )
+
+
+def a_ticket(symbol=ACME, side="buy", quantity=10, type="market", **facts):
+    return Ticket(symbol, side, quantity, type, **facts)
+
+
+def near(desk, symbol, share):
+    """A price so many times the last one."""
+    return round(desk.snapshot().quotes[symbol].mid * share, 2)
 
 
 async def until(condition, what, seconds=20.0):
@@ -30,9 +53,9 @@ async def until(condition, what, seconds=20.0):
     assert condition(), what
 
 
-async def ended(desk, order_id):
-    await until(lambda: not desk.order(order_id).state.is_open, f"{order_id} ends")
-    return desk.order(order_id)
+async def ended(desk, order):
+    await until(lambda: not desk.order(order.order_id).state.is_open, f"{order.order_id} ends")
+    return desk.order(order.order_id)
 
 
 def check(desk):
@@ -44,217 +67,287 @@ def check(desk):
     assert books.differences(venue.positions(), venue.account().cash) == []
 
 
-async def test_a_ticket_is_filled_and_told_of(settings):
+async def test_a_ticket_is_filled_and_told_of(a_desk):
     bus, told = MemoryBus(), []
-    topics = ["orders", "positions", "quotes:AAPL", "system"]
+    topics = ["orders", "positions", f"quotes:{ACME}", "system"]
     bus.subscribe(topics, lambda topic, message: told.append((topic, message)))
-    async with a_desk(settings, bus=bus) as desk:
-        order = await desk.submit_ticket("aapl", "buy", "10", user="ada")
-        order = await ended(desk, order.order_id)
-        assert order.state.value == "filled"
-        assert order.filled == 10
+    async with a_desk(bus=bus) as desk:
+        before = desk.snapshot().changes
+        order = await ended(desk, await desk.submit(a_ticket("acme/usd"), "ada"))
+        assert (order.state.value, order.filled, order.strategy) == ("filled", 10, "manual:ada")
         shot = desk.snapshot()
         check(desk)
-    position = shot["positions"][0]
-    assert (position["symbol"], position["quantity"]) == ("AAPL", 10)
-    assert position["unrealised"] == position["quantity"] * (
-        position["last"] - position["average_price"]
-    )
-    assert shot["source"] == "synthetic"
-    assert shot["cash"] == 100_000 - 10 * order.average_price
-    assert shot["equity"] == shot["cash"] + 10 * position["last"]
+    (held,) = shot.holdings
+    assert (held.symbol, held.quantity) == (ACME, 10)
+    assert held.unrealised == held.quantity * (held.last - held.average_price)
+    assert (shot.source, shot.venue, shot.is_ready) == ("synthetic", "sim", True)
+    assert shot.cash == 100_000 - 10 * order.average_price
+    assert shot.equity == shot.cash + held.value
+    assert shot.gross == held.value
+    assert shot.changes > before
     by_topic = {topic: [m for t, m in told if t == topic] for topic in topics}
-    assert by_topic["orders"][-1]["state"] == "filled"
+    assert [row["state"] for row in by_topic["orders"]][-1] == "filled"
+    assert by_topic["orders"][-1] == order_row(order)
     assert by_topic["positions"][-1]["quantity"] == "10.0"
-    assert by_topic["quotes:AAPL"][0]["source"] == "synthetic"
+    assert by_topic["positions"][-1]["fill"] == fill_row(shot.log.fills[0])
+    quote = by_topic[f"quotes:{ACME}"][0]
+    assert quote["source"] == "synthetic"
+    assert quote["bid"] < quote["ask"]
+    assert quote["time"].endswith("Z")
 
 
-async def test_everything_survives_a_restart(settings):
-    async with a_desk(settings) as desk:
-        bought = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        await ended(desk, bought.order_id)
-        resting = await desk.submit_ticket("IBM", "buy", 5, "limit", 10, user="ada")
+async def test_rows_keep_every_digit_and_name_the_zone(a_desk):
+    async with a_desk() as desk:
+        ticket = a_ticket(quantity="0.100000000001")
+        order = await ended(desk, await desk.submit(ticket, "ada"))
+        shot = desk.snapshot()
+    row = order_row(order)
+    assert (row["quantity"], row["limit_price"]) == ("0.100000000001", None)
+    assert row["decided_at"].endswith("Z")
+    account = account_row(shot)
+    assert Decimal(account["equity"]) == shot.equity
+    assert (account["is_paper"], account["quotes"], account["halt"]) == (True, "synthetic", "run")
+    assert Decimal(holding_row(shot.holdings[0])["value"]) == shot.holdings[0].value
+
+
+async def test_everything_survives_a_restart(a_desk):
+    async with a_desk() as desk:
+        await ended(desk, await desk.submit(a_ticket(), "ada"))
+        limit = near(desk, BOLT, 0.95)
+        resting = await desk.submit(a_ticket(BOLT, "buy", 5, "limit", limit_price=limit), "ada")
         await desk.halt("reduce_only", "lunch", user="ada")
         before = desk.snapshot()
         check(desk)
-    async with a_desk(settings, cash=5.0) as desk:  # an account goes on with its own cash
+    async with a_desk(cash=5.0) as desk:  # an account goes on with its own cash
         after = desk.snapshot()
-        assert after["is_ready"], after["failure"]
-        assert after["cash"] == before["cash"]
-        assert after["positions"][0]["quantity"] == 10
+        assert after.is_ready, after.failure
+        assert after.cash == before.cash
+        assert after.holdings[0].quantity == 10
+        assert after.log.fills == before.log.fills
         assert desk.order(resting.order_id).state.value == "working"
-        assert after["halt"]["level"] == "reduce_only"
-        await desk.cancel(resting.order_id, "ada")
-        assert (await ended(desk, resting.order_id)).state.value == "canceled"
+        halt = after.halt
+        assert (halt.level.value, halt.actor, halt.reason) == ("reduce_only", "ada", "lunch")
+        assert (await desk.cancel(resting.order_id, "ada")).state.value == "canceled"
         check(desk)
 
 
-async def test_limit_and_stop_orders_wait_for_their_price(settings):
-    async with a_desk(settings) as desk:
-        far = await desk.submit_ticket("IBM", "buy", 1, "limit", "40", user="ada")
-        near = await desk.submit_ticket("IBM", "buy", 1, "limit", "54", user="ada")
-        stop = await desk.submit_ticket("IBM", "buy", 1, "stop", stop_price="45", user="ada")
-        both = await desk.submit_ticket("IBM", "sell", 1, "stop_limit", "49", "49.5", user="ada")
-        await ended(desk, near.order_id)
-        await ended(desk, stop.order_id)
-        assert desk.order(near.order_id).average_price < 54
+async def test_limit_and_stop_orders_wait_for_their_price(a_desk):
+    async with a_desk() as desk:
+
+        async def sent(side, type, **shares):
+            prices = {name: near(desk, BOLT, share) for name, share in shares.items()}
+            return await desk.submit(a_ticket(BOLT, side, 1, type, **prices), "ada")
+
+        far = await sent("buy", "limit", limit_price=0.8)
+        close = await sent("buy", "limit", limit_price=1.08)
+        stop = await sent("buy", "stop", stop_price=0.9)
+        both = await sent("sell", "stop_limit", limit_price=0.98, stop_price=0.99)
+        assert (await ended(desk, close)).average_price < close.limit_price
+        await ended(desk, stop)
         assert desk.order(far.order_id).state.value == "working"
-        assert desk.order(both.order_id).state.is_open or desk.order(both.order_id).filled == 1
+        assert desk.order(both.order_id).state.is_open
+        assert desk.snapshot().log.working == 2
         check(desk)
 
 
-async def test_the_gate_says_why(settings):
+async def test_the_gate_says_why_and_the_refusal_is_kept_and_told(settings, a_desk):
     settings = settings.model_copy(update={"risk": RiskLimits(max_order_quantity=5)})
-    async with a_desk(settings) as desk:
+    bus, told = MemoryBus(), []
+    bus.subscribe(["orders"], lambda topic, message: told.append(message))
+    async with a_desk(settings, bus=bus) as desk:
         with pytest.raises(RefusedError, match="order quantity of 10 is above") as caught:
-            await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        assert [v["rule"] for v in caught.value.verdicts if v["outcome"] == "refuse"] == [
-            "order_quantity"
-        ]
-        assert desk.snapshot()["orders"] == []
+            await desk.submit(a_ticket(order_id="much"), "ada")
+        error = caught.value
+        assert (error.rule, error.measured, error.limit) == ("order_quantity", "10", "5.0")
+        shot = desk.snapshot()
+        assert shot.log.orders == ()
+        assert [one.intent.intent_id for one in shot.log.refusals] == ["much"]
+        assert told == [refusal_row(shot.log.refusals[0])]
+        assert (told[0]["state"], told[0]["rule"]) == ("refused", "order_quantity")
+        with pytest.raises(RefusedError, match="refused before") as again:
+            await desk.submit(a_ticket(order_id="much"), "ada")
+        assert again.value.rule == "order_quantity"
         check(desk)
 
 
-async def test_what_cannot_be_paid_is_refused_by_the_venue(settings):
+async def test_what_cannot_be_paid_is_refused_by_the_venue(settings, a_desk):
     free = RiskLimits(max_order_notional=None, max_gross=None, max_position_notional=None)
     settings = settings.model_copy(update={"risk": free})
-    async with a_desk(settings, cash=500) as desk:
-        order = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        assert order.state.value == "rejected"
-        assert "insufficient funds" in order.reason
+    async with a_desk(settings, cash=50) as desk:
+        for _ in range(2):  # asked again, the answer is the same
+            with pytest.raises(RefusedError, match="venue refused: insufficient funds"):
+                await desk.submit(a_ticket(order_id="dear"), "ada")
+        assert desk.order("dear").state.value == "rejected"
         check(desk)
 
 
-async def test_the_same_key_is_one_order(settings):
-    async with a_desk(settings) as desk:
-        orders = await asyncio.gather(
-            *(desk.submit_ticket("AAPL", "buy", 1, user="ada", key="k1") for _ in range(20))
-        )
-        assert {order.order_id for order in orders} == {"key-k1"}
-        await ended(desk, "key-k1")
-        assert desk._broker.sends == {"key-k1": 1}
+async def test_the_same_id_is_one_order(a_desk):
+    async with a_desk() as desk:
+        ticket = a_ticket(quantity=1, order_id="k1")
+        orders = await asyncio.gather(*(desk.submit(ticket, "ada") for _ in range(20)))
+        assert {order.order_id for order in orders} == {"k1"}
+        await ended(desk, orders[0])
+        for other in ({"quantity": 2}, {"side": "sell"}, {"type": "limit", "limit_price": 90}):
+            with pytest.raises(UsageError, match="used for another order"):
+                await desk.submit(a_ticket(**{"quantity": 1, "order_id": "k1", **other}), "ada")
+        assert desk._broker.sends == {"k1": 1}
         check(desk)
+    async with a_desk() as desk:
+        assert (await desk.submit(ticket, "ada")).state.value == "filled"
+        assert desk._broker.sends == {}
 
 
 @pytest.mark.parametrize(
     ("ticket", "match"),
     [
-        ({"symbol": "APPL"}, "did you mean 'AAPL'"),
+        ({"symbol": "ACNE/USD"}, "did you mean 'ACME/USD'"),
         ({"side": "bye"}, "did you mean 'buy'"),
         ({"quantity": 0}, "positive"),
         ({"quantity": "NaN"}, "finite"),
         ({"quantity": "ten"}, "not a number"),
         ({"quantity": "1e-30"}, "too many digits"),
         ({"type": "limit"}, "needs a limit_price"),
+        ({"type": "lmit", "limit_price": 5}, "did you mean 'limit'"),
         ({"type": "market", "limit_price": 5}, "has no limit_price"),
         ({"type": "stop", "stop_price": -1}, "positive"),
+        ({"tif": "gct"}, "did you mean 'gtc'"),
     ],
 )
-async def test_bad_tickets(settings, ticket, match):
-    async with a_desk(settings) as desk:
+async def test_bad_tickets(a_desk, ticket, match):
+    async with a_desk() as desk:
         with pytest.raises(UsageError, match=match):
-            await desk.submit_ticket(
-                **{"symbol": "AAPL", "side": "buy", "quantity": 1, "user": "ada", **ticket}
-            )
-        assert desk.snapshot()["orders"] == []
+            await desk.submit(a_ticket(**ticket), "ada")
+        assert desk.snapshot().log.orders == ()
 
 
-async def test_the_kill_switch(settings):
-    async with a_desk(settings) as desk:
-        bought = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        await ended(desk, bought.order_id)
-        short = await desk.submit_ticket("IBM", "sell", 7, user="ada")
-        await ended(desk, short.order_id)
-        resting = await desk.submit_ticket("IBM", "sell", 5, "limit", 90, user="ada")
+async def test_an_order_that_is_not_there(a_desk):
+    async with a_desk() as desk:
+        order = await desk.submit(a_ticket(order_id="mine-1"), "ada")
+        with pytest.raises(UsageError, match="did you mean 'mine-1'") as caught:
+            await desk.cancel("mine-2", "ada")
+        assert caught.value.missing
+        await ended(desk, order)
+        assert (await desk.cancel("mine-1", "ada")).state.value == "filled"  # too late: as it is
+
+
+async def test_the_kill_switch(a_desk):
+    async with a_desk() as desk:
+        await ended(desk, await desk.submit(a_ticket(), "ada"))
+        await ended(desk, await desk.submit(a_ticket(BOLT, "sell", 7), "ada"))
+        price = near(desk, BOLT, 1.3)
+        resting = await desk.submit(a_ticket(BOLT, "sell", 5, "limit", limit_price=price), "ada")
         await desk.halt("no_new_orders", user="ada")
-        with pytest.raises(RefusedError, match="halted"):
-            await desk.submit_ticket("AAPL", "sell", 1, user="ada")
+        with pytest.raises(RefusedError, match="halted") as caught:
+            await desk.submit(a_ticket(side="sell", quantity=1), "ada")
+        assert caught.value.rule == "halt"
         assert desk.order(resting.order_id).state.is_open
-        await desk.halt("cancel_all", user="ada")
-        await ended(desk, resting.order_id)
-        assert desk.snapshot()["positions"][0]["quantity"] == 10
+        halt = await desk.halt("cancel_all", user="ada")
+        assert (halt.level.value, halt.actor) == ("cancel_all", "ada")
+        canceled = await ended(desk, resting)
+        assert (canceled.state.value, canceled.reason) == ("canceled", "trading was halted")
+        assert desk.snapshot().is_halted
+        assert desk.snapshot().holdings[0].quantity == 10
         await desk.halt("flatten", user="ada")
-        await until(
-            lambda: all(p["quantity"] == 0 for p in desk.snapshot()["positions"]), "all is closed"
-        )
+        await until(lambda: desk.snapshot().gross == 0, "all is closed")
         with pytest.raises(UsageError, match="reason"):
             await desk.halt("run", user="ada")
         await desk.halt("run", "the quotes are fine", user="ada")
-        again = await desk.submit_ticket("AAPL", "buy", 1, user="ada")
-        await ended(desk, again.order_id)
+        await ended(desk, await desk.submit(a_ticket(quantity=1), "ada"))
         check(desk)
 
 
-async def test_lost_answers_are_looked_up_and_never_sent_again(settings):
+async def test_lost_answers_are_looked_up_and_never_sent_again(a_desk):
     faults = Faults(seed=3, lose_response=0.5, duplicate=0.3, late=0.3)
-    async with a_desk(settings, faults=faults) as desk:
+    async with a_desk(faults=faults) as desk:
         orders = [
-            await desk.submit_ticket("AAPL", "buy" if i % 2 else "sell", 1, user="ada")
+            await desk.submit(a_ticket(side="buy" if i % 2 else "sell", quantity=1), "ada")
             for i in range(20)
         ]
         assert any(order.state.value == "unknown" for order in orders)
-        for order in orders:
-            await ended(desk, order.order_id)
-        assert all(desk.order(o.order_id).state.value == "filled" for o in orders)
+        assert {(await ended(desk, order)).state.value for order in orders} == {"filled"}
         assert set(desk._broker.sends.values()) == {1}
         check(desk)
 
 
-async def test_one_desk_per_workspace(settings):
-    async with a_desk(settings):
+async def test_one_desk_per_workspace(a_desk):
+    async with a_desk():
         with pytest.raises(UsageError, match="already has a writer"):
-            await a_desk(settings).start()
-    async with a_desk(settings) as desk:  # and the way is free again
-        assert desk.snapshot()["is_ready"]
+            await a_desk().start()
+        with pytest.raises(UsageError, match="already has a writer"):
+            a_desk().open()
+    async with a_desk() as desk:  # and the way is free again
+        assert desk.snapshot().is_ready
 
 
-async def test_books_and_venue_apart_switch_trading_off(settings):
-    async with a_desk(settings) as desk:
-        order = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        await ended(desk, order.order_id)
-    settings.folder("sim-venue.jsonl").unlink()
-    async with a_desk(settings) as desk:
-        assert not desk.snapshot()["is_ready"]
-        assert "AAPL: 10.0 in our books, 0 at the venue" in desk.failure
+async def test_an_opened_desk_can_be_looked_at_and_does_not_trade(a_desk):
+    desk = a_desk()
+    desk.open()
+    shot = desk.snapshot()
+    assert (shot.equity, shot.is_ready, set(shot.quotes)) == (100_000, False, {ACME, BOLT})
+    with pytest.raises(RefusedError, match="stopped"):
+        await desk.submit(a_ticket(), "ada")
+    desk.close()
+    await desk.stop()  # harmless
+
+
+async def test_books_and_venue_apart_switch_trading_off(settings, a_desk):
+    async with a_desk() as desk:
+        await ended(desk, await desk.submit(a_ticket(), "ada"))
+    (settings.folder("desk") / "venue.jsonl").unlink()
+    async with a_desk() as desk:
+        assert not desk.snapshot().is_ready
+        assert "ACME/USD: 10.0 in our books, 0 at the venue" in desk.snapshot().failure
         with pytest.raises(RefusedError, match="not trading"):
-            await desk.submit_ticket("AAPL", "buy", 1, user="ada")
+            await desk.submit(a_ticket(), "ada")
 
 
-async def test_a_lost_database_is_rebuilt_from_the_venue(settings):
-    async with a_desk(settings) as desk:
-        order = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
-        await ended(desk, order.order_id)
-        cash = desk.snapshot()["cash"]
+async def test_a_lost_database_is_rebuilt_from_the_venue(settings, a_desk):
+    ticket = a_ticket(order_id="before")
+    async with a_desk() as desk:
+        await ended(desk, await desk.submit(ticket, "ada"))
+        cash = desk.snapshot().cash
     for path in settings.folder("").glob("workbench.db*"):
         path.unlink()
-    async with a_desk(settings) as desk:
+    async with a_desk() as desk:
         shot = desk.snapshot()
-        assert shot["is_ready"], shot["failure"]
-        assert (shot["cash"], shot["positions"][0]["quantity"]) == (cash, Decimal(10))
-        assert shot["orders"][0]["strategy"] == "external"
+        assert shot.is_ready, shot.failure
+        assert (shot.cash, shot.holdings[0].quantity) == (cash, Decimal(10))
+        assert shot.log.orders[0].strategy == "external"
+        assert (await desk.submit(ticket, "ada")).state.value == "filled"  # not a second time
+        assert desk._broker.sends == {}
         check(desk)
 
 
-async def test_the_loss_of_the_day_is_remembered_through_a_restart(settings):
-    async with a_desk(settings) as desk:
-        start = desk._day.equity
-    async with a_desk(settings) as desk:
-        assert desk._day.equity == start
-        assert desk.snapshot()["day_pnl"] == 0
+async def test_what_is_quoted_no_more_is_worth_what_the_venue_last_knew(a_desk, feed):
+    async with a_desk() as desk:
+        order = await ended(desk, await desk.submit(a_ticket(BOLT), "ada"))
+    less = SyntheticFeed(WallClock().now(), (ACME,))
+    async with a_desk(feed=less) as desk:
+        shot = desk.snapshot()
+        assert shot.is_ready, shot.failure
+        assert shot.holdings[0].last == order.average_price
+        with pytest.raises(UsageError, match="not traded here"):
+            await desk.submit(a_ticket(BOLT), "ada")
+    less.close()
 
 
-async def test_a_fault_inside_stops_trading(settings):
-    async with a_desk(settings) as desk:
+async def test_the_profit_of_the_day_is_remembered_through_a_restart(a_desk):
+    async with a_desk() as desk:
+        start = desk.snapshot().day_start
+        await ended(desk, await desk.submit(a_ticket(quantity=100), "ada"))
+    async with a_desk() as desk:
+        shot = desk.snapshot()
+        assert shot.day_start == start == 100_000
+        assert shot.day_profit == shot.equity - start
+
+
+async def test_a_fault_inside_stops_trading(a_desk, feed, monkeypatch):
+    async with a_desk() as desk:
 
         def broken(now):
             raise InvariantError("the market is upside down")
 
-        desk._feed.tick = broken
+        monkeypatch.setattr(feed, "tick", broken)
         await until(lambda: desk.failure, "the desk notices")
         with pytest.raises(RefusedError, match="upside down"):
-            await desk.submit_ticket("AAPL", "buy", 1, user="ada")
-
-
-async def test_default_symbols_are_the_samples(settings):
-    async with Desk(settings, tick=0.01) as desk:
-        assert {"AAPL", "GOOG", "IBM", "MSFT"} <= set(desk.symbols)
+            await desk.submit(a_ticket(), "ada")

@@ -1,37 +1,90 @@
+"""The invented market: by the wall clock, the same for everybody, nothing of tomorrow in it."""
+
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from workbench.errors import UsageError
-from workbench.live.feed import SyntheticFeed, sample_closes
+from workbench.live.feed import SyntheticFeed
 
-AT = datetime(2024, 1, 2, tzinfo=UTC)
-
-
-def test_quotes_are_never_crossed_and_stay_positive():
-    feed = SyntheticFeed({"AAPL": 100.0, "PENNY": 0.02}, volatility=0.2)
-    for _ in range(500):
-        for quote in feed.tick(AT):
-            assert 0 < quote.bid < quote.ask < math.inf
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+ACME, BOLT = "ACME/USD", "BOLT/USD"
 
 
-def test_it_is_named_what_it_is_and_seeded():
-    walks = [SyntheticFeed({"AAPL": 100.0}, seed=seed) for seed in (1, 1, 2)]
-    quotes = [[feed.tick(AT) for _ in range(50)] for feed in walks]
-    assert quotes[0] == quotes[1] != quotes[2]
-    assert walks[0].source == "synthetic"
+def seconds(count, step=1.0):
+    return [START + timedelta(seconds=i * step) for i in range(count)]
 
 
-@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
-def test_a_walk_begins_at_a_price(price):
-    with pytest.raises(UsageError, match="AAPL"):
-        SyntheticFeed({"AAPL": price})
+@pytest.fixture(scope="module")
+def feed():
+    made = SyntheticFeed(START, (ACME, BOLT))
+    yield made
+    made.close()
 
 
-def test_it_begins_at_the_last_sample_closes():
-    closes = sample_closes()
-    assert set(closes) >= {"AAPL", "GOOG", "IBM", "MSFT"}
-    assert closes["IBM"] == pytest.approx(202.91)
+def test_quotes_are_whole_cents_and_never_crossed(feed):
+    for now in seconds(300, 7.3):
+        for quote in feed.tick(now):
+            assert 0 < quote.bid < quote.ask
+            assert (round(quote.bid, 2), round(quote.ask, 2)) == (quote.bid, quote.ask)
+            assert quote.time == now
+
+
+def test_it_moves_and_is_the_same_for_everybody(feed):
+    other = SyntheticFeed(START - timedelta(hours=9), (ACME,))
+    mids = [feed.at(ACME, now).mid for now in seconds(300)]
+    assert len(set(mids)) > 4
+    assert mids == [other.at(ACME, now).mid for now in seconds(300)]
+    assert feed.source == "synthetic"
+    other.close()
+
+
+def test_bars_end_now_and_agree_with_the_quotes(feed):
+    now = START + timedelta(seconds=22)
+    bars = feed.bars(ACME, now, seconds=15, count=40)
+    assert len(bars) == 40
+    assert bars.index[-1] == START + timedelta(seconds=15)
+    assert bars["close"].iloc[-1] == pytest.approx(feed.at(ACME, now).mid, abs=0.011)
+    assert ((bars["low"] <= bars["close"]) & (bars["close"] <= bars["high"])).all()
+    assert bars.attrs["source"] == "synthetic"
+    again = feed.bars(ACME, now + timedelta(minutes=1), seconds=15, count=44)
+    assert again["close"].iloc[:39].equals(bars["close"].iloc[:-1])
+
+
+def test_the_growing_bar_knows_nothing_of_what_comes(feed):
+    for now in seconds(20, 0.5):
+        seen = [feed.at(ACME, now).mid]
+        last = feed.bars(ACME, now, seconds=5, count=1).iloc[-1]
+        assert last["close"] == pytest.approx(seen[0], abs=0.011)
+        assert last["high"] == pytest.approx(max(last["open"], last["close"]))
+        assert last["low"] == pytest.approx(min(last["open"], last["close"]))
+
+
+def test_tomorrow_is_made_in_time_and_yesterday_kept_for_the_chart(feed):
+    feed = SyntheticFeed(START, (ACME,))
+    evening = START + timedelta(hours=13)
+    feed.tick(evening)
+    feed._next.result(60)
+    tomorrow = START + timedelta(hours=25)
+    assert feed.tick(tomorrow)[0].time == tomorrow
+    bars = feed.bars(ACME, tomorrow, seconds=60, count=100)
+    assert len(bars) == 100
+    assert bars.index.to_series().diff().dropna().eq(timedelta(minutes=1)).all()
+    feed.close()
+
+
+def test_where_nothing_is_made_the_last_quote_is_old_and_says_so(feed):
+    late = SyntheticFeed(START, (ACME,))
+    quote = late.at(ACME, START + timedelta(days=3))
+    assert quote.time == START + timedelta(days=1)
+    assert late.at(ACME, START - timedelta(days=1)) is None
+    late.close()
+
+
+def test_what_is_not_there_is_named(feed):
+    with pytest.raises(UsageError, match="did you mean 'ACME/USD'"):
+        feed.at("ACNE/USD", START)
+    with pytest.raises(UsageError, match="multiple"):
+        feed.bars(ACME, START, seconds=7)

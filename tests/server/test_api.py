@@ -212,12 +212,12 @@ def test_a_limit_order_rests_and_is_canceled(tom):
 def _far_below(client, symbol):
     from datetime import UTC, datetime
 
-    from workbench.server.quotes import SyntheticQuotes
+    from workbench.live.feed import SyntheticFeed
 
     now = datetime.now(UTC)
-    quotes = SyntheticQuotes(now, symbols=(symbol,))
-    price = quotes.at(symbol, now).bid * 0.95
-    quotes.close()
+    feed = SyntheticFeed(now, (symbol,))
+    price = feed.at(symbol, now).bid * 0.95
+    feed.close()
     return f"{price:.2f}"
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from workbench.bus.memory import MemoryBus
+from workbench.server.routes.socket import Letters
 
 
 def open_stream(served, cookie=None, origin=None):
@@ -48,6 +53,7 @@ def test_quotes_and_orders_arrive(served, ada):
             message = json.loads(stream.recv(timeout=30))
             topics.append(message["topic"])
         assert message["message"]["order_id"] == placed["order_id"]
+        assert message["message"]["quantity"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -61,17 +67,32 @@ def test_a_bad_frame_is_answered_not_fatal(served, ada, frame):
         assert say(stream, {"subscribe": []})["message"]["subscribed"] == []
 
 
-def test_a_slow_reader_loses_the_oldest_and_is_told():
-    import asyncio
+class Wire:
+    """Keeps what is sent."""
 
-    from workbench.server.routes.socket import _Outbox
+    def __init__(self):
+        self.sent = []
 
-    async def fill():
-        outbox = _Outbox()
-        for number in range(300):
-            outbox.put({"n": number})
-        return [await outbox.get() for _ in range(2)]
+    async def send_json(self, message):
+        self.sent.append(message)
 
-    told, first = asyncio.run(fill())
-    assert told["message"] == {"lost": 44}
-    assert first == {"n": 44}
+
+async def test_a_slow_reader_loses_the_oldest_and_is_told():
+    bus, wire = MemoryBus(), Wire()
+    letters = Letters(bus, size=256)
+    letters.subscribe(["orders", "orders"])
+    for number in range(300):
+        bus.publish("orders", {"n": number})
+    sender = asyncio.create_task(letters.send(wire))
+    while len(wire.sent) < 257:
+        await asyncio.sleep(0)
+    assert wire.sent[0] == {"topic": "system", "message": {"lost": 44}}
+    assert [one["message"]["n"] for one in wire.sent[1:]] == list(range(44, 300))
+    threading.Thread(target=bus.publish, args=("orders", {"n": 300})).start()
+    while len(wire.sent) < 258:
+        await asyncio.sleep(0)
+    assert wire.sent[-1]["message"] == {"n": 300}
+    letters.unsubscribe(["orders", "system"])
+    bus.publish("orders", {"n": 301})
+    assert letters.box.take() == []
+    sender.cancel()

@@ -1,63 +1,61 @@
 """The desk: a paper account that trades while the web server runs.
 
-A synthetic market moves, tickets go through the risk gate and the order manager into the
-journal and then to the simulated venue, and fills come back as the venue's updates.
-Everything is published on the bus; positions, cash, open orders and the kill switch
-survive a restart.
+An invented market moves by the clock, tickets go through the risk gate and the order
+manager into the journal and then to the simulated venue, and fills come back as the
+venue's updates. Everything is published on the bus; positions, cash, open orders and the
+kill switch survive a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import ExitStack, suppress
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.bus.memory import MemoryBus
 from workbench.config import Settings
 from workbench.core.clock import WallClock
-from workbench.core.money import decimal
-from workbench.core.order import Intent, Order
-from workbench.core.ports import Bus
-from workbench.core.quote import Quote
+from workbench.core.money import ZERO, decimal
+from workbench.core.order import Order, OrderState
+from workbench.core.ports import Bus, Update
 from workbench.costs.costs import Costs
-from workbench.errors import InvariantError, RefusedError, UnavailableError
-from workbench.live.feed import SyntheticFeed, sample_closes
+from workbench.errors import InvariantError, RefusedError, UnavailableError, UsageError, nearest
+from workbench.live.day import DayStart
+from workbench.live.feed import SyntheticFeed
 from workbench.live.halting import closing_intent, what_a_halt_asks
-from workbench.live.ticket import Ticket
-from workbench.live.view import (
-    DayStart,
-    account_rows,
-    fill_message,
-    halt_row,
-    order_message,
-    position_row,
-    quote_message,
-)
+from workbench.live.market import Market
+from workbench.live.news import News
+from workbench.live.ticket import Ticket, check_same, outcome
+from workbench.live.view import Holding, Log, Snapshot
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate
-from workbench.risk.halt import HaltLevel, KillSwitch
+from workbench.risk.halt import Halt, KillSwitch
 from workbench.store.migrate import open_database
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
 from workbench.trading.manager import OrderManager
-from workbench.trading.records import Kind
 from workbench.trading.steps import Step
 from workbench.venues.sim.broker import Faults, SimBroker
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.terms import plain_terms
 from workbench.venues.sim.venue import SimVenue
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Desk"]
 
-_log = logging.getLogger(__name__)
 _BOOK = "desk"
+_LEVERAGE = 2.0
+_PATIENCE = 1.0
 
 
 class Desk:
     """The paper desk of a workspace; one process at a time may run it.
+
+    It lives in one event loop; other threads may ask for `symbols` and `bars` only.
 
     Parameters
     ----------
@@ -65,15 +63,12 @@ class Desk:
         Database, data folder and risk limits.
     bus : Bus, optional
         Gets ``orders``, ``positions``, ``quotes:SYMBOL`` and ``system``.
-    prices : mapping of str to float, optional
-        What is traded, and where each symbol begins; the sample symbols at their last
-        closes by default.
+    feed : SyntheticFeed, optional
+        The market, to share one; the desk closes only one that it made itself.
     cash : float
         Of a new account.
     tick : float
-        Seconds between two moves of the market.
-    seed : int
-        Of the market.
+        Seconds between two looks at the market.
     costs : wb.Costs, optional
         Of the venue; free of charge by default.
     faults : Faults, optional
@@ -84,25 +79,24 @@ class Desk:
     >>> import asyncio, tempfile
     >>> from workbench.config import load_settings
     >>> async def session(folder):
-    ...     async with Desk(load_settings(folder), prices={"AAPL": 100.0}, tick=0.01) as desk:
-    ...         order = await desk.submit_ticket("AAPL", "buy", 10, user="ada")
+    ...     async with Desk(load_settings(folder), tick=0.01) as desk:
+    ...         order = await desk.submit(Ticket("ACME/USD", "buy", 10), user="ada")
     ...         while desk.order(order.order_id).state.is_open:
     ...             await asyncio.sleep(0.01)
-    ...         return desk.snapshot()["positions"][0]["quantity"]
+    ...         return desk.snapshot().holdings[0].quantity
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     asyncio.run(session(folder))
     Decimal('10.0')
     """
 
-    def __init__(  # noqa: PLR0913 - two parties, and five facts of a market that is made up
+    def __init__(
         self,
         settings: Settings,
         bus: Bus | None = None,
         *,
-        prices: Mapping[str, float] | None = None,
-        cash: float = 100_000,
+        feed: SyntheticFeed | None = None,
+        cash: float = 1_000_000,
         tick: float = 1.0,
-        seed: int = 7,
         costs: Costs | None = None,
         faults: Faults | None = None,
     ) -> None:
@@ -110,48 +104,78 @@ class Desk:
         self.bus: Bus = bus or MemoryBus()
         self.clock = WallClock()
         self.failure = ""
-        self._begin = prices
-        self._cash, self._tick, self._seed = cash, tick, seed
+        self._given_feed = feed
+        self._cash, self._tick = cash, tick
         self._costs, self._faults = costs, faults
-        self._quotes: dict[str, Quote] = {}
+        self._log: tuple[int, Log] = (-1, Log())
         self._tasks: list[asyncio.Task[None]] = []
-        self._tickets = 0
-        self._is_open = False
+        self._opened: ExitStack | None = None
+        self._is_running = False
+        self._names = 0
 
-    async def start(self) -> None:
-        """Open the books, recover, and let the market move.
+    # open and closed --------------------------------------------------------------------
 
-        Where recovery finds books and venue apart, the desk runs with trading off, and
-        ``failure`` says why.
+    def open(self) -> None:
+        """Take the books and the venue's account; nothing moves before `start`.
 
         Raises
         ------
         UsageError
             Another process runs the desk of this workspace.
         """
-        begin = self._begin if self._begin is not None else await asyncio.to_thread(sample_closes)
         with ExitStack() as stack:
             database = open_database(self.settings)
             stack.callback(database.close)
             self._journal = Journal(database, _BOOK, self.clock)
             stack.callback(self._journal.close)
             self.kill_switch = KillSwitch(database, _BOOK, self.clock)
-            self._memory = Memory(self.settings.folder("sim-venue.jsonl"))
+            self._memory = Memory(self.settings.folder("desk") / "venue.jsonl")
             stack.callback(self._memory.close)
-            await self._connect(begin)
+            feed = self._given_feed
+            if feed is None:
+                feed = SyntheticFeed(self.clock.now())
+                stack.callback(feed.close)
+            self._connect(feed)
             self._opened = stack.pop_all()
+
+    async def start(self) -> None:
+        """Recover, and let the market move; opens the desk where that was not done.
+
+        Where recovery finds books and venue apart, the desk runs with trading off, and
+        ``failure`` says why.
+        """
+        if self._opened is None:
+            await asyncio.to_thread(self.open)
+        try:
+            updates = self._broker.updates()
+            self._is_running = True
+            self._move()
+            await self._recover()
+            self._begin_day(DayStart.of(self._journal, self._equity(), self.clock.now()))
+            self._tasks = [
+                self._watched(self._run_market(), "market"),
+                self._watched(self._run_updates(updates), "updates"),
+                self._watched(self._run_housekeeping(), "housekeeping"),
+            ]
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Stop, leaving open orders with the venue; harmless when stopped already."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        self._manager.is_ready = False
+        self._is_running = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        self._opened.close()
+        self.close()
+
+    def close(self) -> None:
+        """Give the books back; of a desk that runs, `stop` does it."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._manager.is_ready = False
+            opened.close()
 
     async def __aenter__(self) -> Desk:
         await self.start()
@@ -160,46 +184,40 @@ class Desk:
     async def __aexit__(self, *error: object) -> None:
         await self.stop()
 
-    async def submit_ticket(  # noqa: PLR0913 - the fields of a ticket, as a form sends them
-        self,
-        symbol: str,
-        side: str,
-        quantity: Decimal | float | str,
-        type: str = "market",
-        limit_price: Decimal | float | str | None = None,
-        stop_price: Decimal | float | str | None = None,
-        *,
-        user: str,
-        key: str | None = None,
-    ) -> Order:
+    # what is done -----------------------------------------------------------------------
+
+    async def submit(self, ticket: Ticket, user: str) -> Order:
         """Send an order; return it as it stands after the venue's answer.
 
         Parameters
         ----------
         user : str
             Who asks, for the journal.
-        key : str, optional
-            The caller's own name for the request; the same key is one order, whatever
-            happens.
 
         Raises
         ------
         UsageError
-            The ticket makes no order.
+            The ticket makes no order, or its ``order_id`` was used for another one.
         RefusedError
-            The risk gate or the venue said no; the facts hold the gate's ``verdicts``.
+            The risk gate (``rule``, ``measured`` and ``limit`` say why) or the venue said
+            no, now or when the same ``order_id`` was sent before.
         """
-        ticket = Ticket.of(
-            list(self._venue.state.book.cells), symbol=symbol, side=side, quantity=quantity,
-            type=type, limit_price=limit_price, stop_price=stop_price,
-        )  # fmt: skip
-        self._tickets += 1
-        name = f"desk-{self._journal.epoch}-{self._tickets}" if key is None else f"key-{key}"
-        last = self._prices().get(ticket.symbol)
-        return await self._propose(ticket.intent(name[:64], user, self.clock.now(), last))
+        self._require_running()
+        now = self.clock.now()
+        name = ticket.order_id or self._name("desk")
+        intent = ticket.intent(self._market.traded(), name=name, user=user, now=now)
+        ledger = self._manager.core.ledger
+        judged = ledger.intents.get(name)
+        known = judged.intent if judged is not None else ledger.orders.get(name)
+        if known is not None:
+            check_same(intent, known)
+        else:
+            level = self.kill_switch.reload()
+            await self._manager.propose(intent, self._context(), level)
+        return outcome(ledger, name, again=known is not None)
 
-    async def cancel(self, order_id: str, user: str = "") -> None:
-        """Ask for an order's end; the outcome comes on ``orders``.
+    async def cancel(self, order_id: str, user: str) -> Order:
+        """Ask for an order's end; return it as it then stands, ended where the venue is quick.
 
         Raises
         ------
@@ -207,9 +225,15 @@ class Desk:
             There is no such order.
         """
         self._require_running()
-        await self._manager.cancel(order_id, f"canceled by {user}" if user else "")
+        self.order(order_id)
+        await self._manager.cancel(order_id, f"canceled by {user}")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self.order(order_id).state is OrderState.PENDING_CANCEL:
+                    await self._news.more()
+        return self.order(order_id)
 
-    async def halt(self, level: str, reason: str = "", *, user: str) -> None:
+    async def halt(self, level: str, reason: str = "", *, user: str) -> Halt:
         """Raise or lower the kill switch; it is stored first, then acted upon until proven.
 
         Raises
@@ -218,103 +242,99 @@ class Desk:
             No such level, or a lowering without a reason.
         """
         self.kill_switch.set(level, actor=user, reason=reason)
-        self._say_system("halt", f"{self.kill_switch.level.value}: {reason or 'no reason given'}")
-        await self._enforce_halt()
+        halt = self.kill_switch.halt
+        text = f"{halt.level.value}: {reason or 'no reason given'}"
+        self._news.say("halt", text, halt=halt.level.value, actor=user)
+        if self._is_running:
+            await self._enforce_halt()
+        return halt
 
-    def order(self, order_id: str) -> Order | None:
-        """Return an order as the journal has it."""
-        return self._manager.core.ledger.orders.get(order_id)
+    # what is there ----------------------------------------------------------------------
 
     @property
-    def symbols(self) -> list[str]:
+    def symbols(self) -> tuple[str, ...]:
         """What can be traded."""
-        return list(self._venue.state.book.cells)
+        return self._market.feed.symbols
 
-    def snapshot(self, orders: int = 200) -> dict[str, Any]:
-        """Return the state of the desk.
+    def order(self, order_id: str) -> Order:
+        """Return an order as the journal has it.
 
-        Parameters
-        ----------
-        orders : int
-            How many orders at most, the latest first.
-
-        Returns
-        -------
-        dict
-            ``orders``, ``positions``, ``cash``, ``equity``, ``day_pnl``, ``prices``,
-            ``halt``, ``is_ready``, ``failure``, ``unknown`` and ``source``; money is
-            Decimal, instants are aware.
+        Raises
+        ------
+        UsageError
+            There is none of that id.
         """
-        return {
-            "source": self._feed.source,
-            "venue": self._broker.name,
-            "is_ready": self._manager.is_ready and not self.failure,
-            "failure": self.failure,
-            "day_pnl": self._equity() - self._day.equity,
-            "prices": dict(self._quotes),
-            "halt": halt_row(self.kill_switch.halt),
-            **account_rows(self._manager.core.ledger, self._prices(), orders),
-        }
+        orders = self._manager.core.ledger.orders
+        if order_id not in orders:
+            raise UsageError(f"no order {order_id[:64]!r}{nearest(order_id, orders)}", missing=True)
+        return orders[order_id]
 
-    async def _connect(self, begin: Mapping[str, float]) -> None:
+    def bars(self, symbol: str, seconds: int = 15, count: int = 240) -> pd.DataFrame:
+        """Return the last bars of a symbol, as `SyntheticFeed.bars`."""
+        return self._market.feed.bars(symbol, self.clock.now(), seconds, count)
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the desk; it does not change with the desk."""
+        ledger = self._manager.core.ledger
+        if self._log[0] != self._news.count:
+            self._log = (self._news.count, Log.of(ledger))
+        market, held = self._market, sorted(ledger.books.positions.items())
+        return Snapshot(
+            time=self.clock.now(),
+            changes=self._news.count,
+            source=market.feed.source,
+            venue=self._broker.name,
+            is_ready=self._manager.is_ready and not self.failure,
+            failure=self.failure,
+            halt=self.kill_switch.halt,
+            quotes=dict(market.quotes),
+            holdings=tuple(Holding.of(one, market.prices[symbol]) for symbol, one in held),
+            cash=ledger.books.cash.get("USD", ZERO),
+            equity=self._equity(),
+            day_start=self._day.equity,
+            log=self._log[1],
+        )
+
+    # inside -----------------------------------------------------------------------------
+
+    def _connect(self, feed: SyntheticFeed) -> None:
         self._venue = SimVenue(
-            list(begin), self._cash, plain_terms(self._costs),
+            feed.symbols, self._cash, plain_terms(self._costs, leverage=_LEVERAGE),
             memory=self._memory, checks_funds=True, account_id=_BOOK,
         )  # fmt: skip
         self._broker = SimBroker(self._venue, self._faults)
         core = OrderCore(Gate.of(self.settings.risk), self._journal.load())
         self._manager = OrderManager(core, self._journal, self._broker, self.clock, self._publish)
-        marks = {s: cell.mark for s, cell in self._venue.state.book.cells.items() if cell.mark > 0}
-        self._feed = SyntheticFeed({**begin, **marks}, seed=self._seed)
-        self._is_open = True
-        updates = self._broker.updates()
-        self._move()
-        await self._recover()
-        self._begin_day(DayStart.of(self._journal, self._equity(), self.clock.now()))
-        self._tasks = [
-            self._watched(self._run_market(), "market"),
-            self._watched(self._run_updates(updates), "updates"),
-            self._watched(self._run_housekeeping(), "housekeeping"),
-        ]
-
-    async def _propose(self, intent: Intent) -> Order:
-        self._require_running()
-        judgement = await self._manager.propose(intent, self._context(), self.kill_switch.reload())
-        if judgement is not None and judgement.outcome == "refuse":
-            raise RefusedError(
-                judgement.reason,
-                intent_id=intent.intent_id,
-                verdicts=[verdict.facts() for verdict in judgement.verdicts],
-            )
-        order = self.order(intent.intent_id)
-        if order is None:
-            raise RefusedError("it was refused when it was first asked for", key=intent.intent_id)
-        return order
-
-    def _require_running(self) -> None:
-        if not self._is_open or self.failure:
-            raise RefusedError(f"the desk is not trading: {self.failure or 'it is stopped'}")
+        self._market = Market(feed, self._venue.state.book, self.clock)
+        self._news = News(self.bus, self.clock, self._market.prices)
+        self._manager.open_book({"USD": self._memory.open_account(decimal(self._cash, "cash"))})
+        self._day = DayStart.of(self._journal, self._equity(), self.clock.now())
 
     async def _recover(self) -> None:
         try:
-            self._manager.open_book({"USD": self._memory.open_account(decimal(self._cash, "cash"))})
             await self._manager.recover()
         except (InvariantError, UnavailableError) as error:
             self._fail(error.message)
 
+    def _require_running(self) -> None:
+        if not self._is_running or self.failure:
+            raise RefusedError(f"the desk is not trading: {self.failure or 'it is stopped'}")
+
+    def _name(self, word: str) -> str:
+        self._names += 1
+        return f"{word}-{self.clock.now():%Y%m%dT%H%M%S%f}-{self._names}"
+
     def _move(self) -> None:
-        for quote in self._feed.tick(self.clock.now()):
-            self._quotes[quote.symbol] = quote
+        for quote in self._market.look():
             self._broker.on_quote(quote)
-            message = quote_message(quote, self._feed.source)
-            self.bus.publish(f"quotes:{quote.symbol}", message)
+            self._news.quote(quote, self._market.feed.source)
 
     async def _run_market(self) -> None:
         while True:
             await asyncio.sleep(self._tick)
             self._move()
 
-    async def _run_updates(self, updates: Any) -> None:
+    async def _run_updates(self, updates: AsyncIterator[Update]) -> None:
         async for update in updates:
             await self._manager.update(update)
 
@@ -329,61 +349,40 @@ class Desk:
             await self._enforce_halt()
 
     async def _enforce_halt(self) -> None:
-        level = self.kill_switch.level
-        if level.severity < HaltLevel.CANCEL_ALL.severity or not self._manager.is_ready:
+        if not self._manager.is_ready:
             return
+        level = self.kill_switch.level
         step = what_a_halt_asks(self._manager.core.ledger, level)
         for order_id in step.cancels:
-            await self._manager.cancel(order_id, f"halt: {level.value}")
+            await self._manager.cancel(order_id, "trading was halted")
         for symbol, quantity in step.closes:
-            self._tickets += 1
-            name = f"flat-{self._journal.epoch}-{self._tickets}"
-            intent = closing_intent(name, symbol, quantity, self.clock.now())
+            intent = closing_intent(self._name("flat"), symbol, quantity, self.clock.now())
             await self._manager.propose(intent, self._context(), level)
 
     def _begin_day(self, day: DayStart) -> None:
         self._day = day
         self._manager.note("day", **day.note())
 
-    def _prices(self) -> dict[str, Decimal]:
-        return {symbol: decimal(q.mid, "price") for symbol, q in self._quotes.items()}
-
     def _equity(self) -> Decimal:
-        return self._manager.core.ledger.books.equity(self._prices())
+        return self._manager.core.ledger.books.equity(self._market.prices)
 
     def _context(self) -> Context:
         ledger = self._manager.core.ledger
         return Context(
             equity=self._equity(),
             day_start_equity=self._day.equity,
-            prices=self._prices(),
+            prices=self._market.prices,
             positions={s: p.quantity for s, p in ledger.books.positions.items()},
             reserved={o.symbol: ledger.reserved(o.symbol) for o in ledger.open_orders()},
         )
 
     def _publish(self, step: Step) -> None:
-        ledger = self._manager.core.ledger
-        for record in step.records:
-            if record.order_id in ledger.orders and record.kind is not Kind.INTENT:
-                self.bus.publish(
-                    "orders", order_message(ledger.orders[record.order_id], plain=True)
-                )
-            if record.kind is Kind.FILL:
-                fill = record.value.fill
-                row = position_row(ledger.books.position(fill.symbol), None, plain=True)
-                self.bus.publish("positions", {**row, "fill": fill_message(fill)})
-        for alarm in step.alarms:
-            self._say_system("alarm", alarm)
-
-    def _say_system(self, kind: str, text: str) -> None:
-        _log.warning("desk: %s: %s", kind, text)
-        at = self.clock.now().isoformat()
-        self.bus.publish("system", {"kind": kind, "text": text, "time": at})
+        self._news.step(step, self._manager.core.ledger)
 
     def _fail(self, why: str) -> None:
         self.failure = why
         self._manager.is_ready = False
-        self._say_system("failure", f"trading is off: {why}")
+        self._news.say("failure", f"trading is off: {why}")
 
     def _watched(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"desk {name}")
@@ -392,6 +391,6 @@ class Desk:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # nothing of the desk ends by itself: whatever it was, trading stops until a restart
-        if task.cancelled() or not self._is_open:
+        if task.cancelled() or not self._is_running:
             return
         self._fail(f"{task.get_name()} ended: {task.exception()!r}")

@@ -1,140 +1,197 @@
-"""Orders, fills and positions as the desk tells of them."""
+"""The desk as others see it: a snapshot that does not change, and rows of plain JSON values."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
-
 from workbench.core.fill import Fill
-from workbench.core.money import ZERO
+from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Order
 from workbench.core.position import Position
 from workbench.core.quote import Quote
-from workbench.risk.halt import Halt
-from workbench.store import tables
-from workbench.store.codec import encode
-from workbench.trading.journal import Journal
+from workbench.risk.halt import Halt, HaltLevel
 from workbench.trading.ledger import Ledger
-from workbench.trading.records import Kind
+from workbench.trading.records import Verdicted
 
 __all__ = [
-    "DayStart",
-    "account_rows",
-    "fill_message",
+    "Holding",
+    "Log",
+    "Snapshot",
+    "account_row",
+    "fill_row",
     "halt_row",
-    "order_message",
-    "position_row",
-    "quote_message",
+    "holding_row",
+    "order_row",
+    "quote_row",
+    "refusal_row",
 ]
 
 
-def order_message(order: Order, *, plain: bool = False) -> dict[str, Any]:
-    """Return an order as a row; `plain` for JSON, with money and instants as text."""
-    row = {
-        "order_id": order.order_id,
-        "symbol": order.symbol,
-        "side": order.side.value,
-        "type": order.type.value,
-        "quantity": order.quantity,
-        "filled": order.filled,
-        "average_price": order.average_price,
-        "limit_price": order.limit_price,
-        "stop_price": order.stop_price,
-        "state": order.state.value,
-        "is_open": order.state.is_open,
-        "strategy": order.strategy,
-        "reason": order.reason,
-        "decided_at": order.decided_at,
-    }
-    return {name: encode(value) for name, value in row.items()} if plain else row
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position at the last price; a flat one stays for what it earned."""
 
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    last: Decimal
+    unrealised: Decimal
+    realised: Decimal
+    fees: Decimal
 
-def quote_message(quote: Quote, source: str) -> dict[str, Any]:
-    """Return a quote as plain JSON values, with the name of its source."""
-    return {**encode(quote), "source": source}
+    @classmethod
+    def of(cls, position: Position, last: Decimal) -> Holding:
+        """Return a position as it stands at `last`."""
+        return cls(
+            position.symbol,
+            position.quantity,
+            position.average_price,
+            last,
+            position.unrealised(last),
+            position.realised,
+            position.fees,
+        )
 
-
-def fill_message(fill: Fill) -> dict[str, Any]:
-    """Return a fill as plain JSON values."""
-    return dict(encode(fill))
-
-
-def position_row(
-    position: Position, last: Decimal | None, *, plain: bool = False
-) -> dict[str, Any]:
-    """Return a position as a row, with its unrealised profit at `last` where that is known."""
-    row = {
-        "symbol": position.symbol,
-        "quantity": position.quantity,
-        "average_price": position.average_price,
-        "last": last,
-        "unrealised": None if last is None else position.unrealised(last),
-        "realised": position.realised,
-        "fees": position.fees,
-    }
-    return {name: encode(value) for name, value in row.items()} if plain else row
-
-
-def account_rows(ledger: Ledger, prices: Mapping[str, Decimal], orders: int) -> dict[str, Any]:
-    """Return cash, equity, positions and the latest orders, newest first."""
-    latest = list(ledger.orders.values())[-orders:][::-1] if orders > 0 else []
-    return {
-        "cash": ledger.books.cash.get("USD", ZERO),
-        "equity": ledger.books.equity(prices),
-        "positions": [
-            position_row(position, prices.get(position.symbol))
-            for position in ledger.books.positions.values()
-            if position.quantity or position.realised
-        ],
-        "orders": [{**order_message(o), "time": ledger.updated[o.order_id]} for o in latest],
-        "unknown": len(ledger.unknown()),
-    }
-
-
-def halt_row(halt: Halt) -> dict[str, Any]:
-    """Return the kill switch as a row."""
-    return {
-        "level": halt.level.value,
-        "reason": halt.reason,
-        "actor": halt.actor,
-        "time": halt.time,
-    }
+    @property
+    def value(self) -> Decimal:
+        """Signed units times the last price."""
+        return MONEY.multiply(self.quantity, self.last)
 
 
 @dataclass(frozen=True, slots=True)
-class DayStart:
-    """The equity a day began with; in the journal, so that a restart does not forget a loss."""
+class Log:
+    """What was asked and done, newest first: orders, what the gate refused, fills."""
 
-    day: date
-    equity: Decimal
+    orders: tuple[Order, ...] = ()
+    refusals: tuple[Verdicted, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    working: int = 0
 
     @classmethod
-    def of(cls, journal: Journal, equity: Decimal, now: datetime) -> DayStart:
-        """Return today's start as the journal has it; else it is now, and is noted."""
-        events = tables.events
-        with journal.database.read() as connection:
-            bodies = connection.execute(
-                select(events.c.body)
-                .where(events.c.book == journal.book, events.c.kind == Kind.NOTE.value)
-                .order_by(events.c.seq.desc())
-                .limit(100)
-            ).scalars()
-            for body in bodies:
-                note = json.loads(body)
-                if note.get("text") == "day" and note["date"] == now.date().isoformat():
-                    return cls(now.date(), Decimal(note["equity"]))
-        return cls(now.date(), equity)
+    def of(cls, ledger: Ledger) -> Log:
+        """Return that of a ledger."""
+        judged = reversed(ledger.intents.values())
+        return cls(
+            tuple(reversed(ledger.orders.values())),
+            tuple(one for one in judged if one.outcome == "refuse"),
+            tuple(reversed(ledger.fills.values())),
+            len(ledger.open),
+        )
 
-    def on(self, now: datetime, equity: Decimal) -> DayStart:
-        """Return the start of the day of `now`: this one, or a new one at `equity`."""
-        return self if now.date() == self.day else DayStart(now.date(), equity)
 
-    def note(self) -> dict[str, str]:
-        """Return what is put into the journal."""
-        return {"date": self.day.isoformat(), "equity": format(self.equity, "f")}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The desk at an instant; nothing in it changes, so any thread may read it.
+
+    Parameters
+    ----------
+    changes : int
+        Grows with every order, fill and halt, so that a page knows when to look.
+    source, venue : str
+        Where quotes come from, and where orders go.
+    failure : str
+        Why trading is off; empty while it is on.
+    day_start : Decimal
+        Equity when the day began, in UTC.
+    """
+
+    time: datetime
+    changes: int
+    source: str
+    venue: str
+    is_ready: bool
+    failure: str
+    halt: Halt
+    quotes: Mapping[str, Quote]
+    holdings: tuple[Holding, ...]
+    cash: Decimal
+    equity: Decimal
+    day_start: Decimal
+    log: Log
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether the kill switch is raised."""
+        return self.halt.level is not HaltLevel.RUN
+
+    @property
+    def day_profit(self) -> Decimal:
+        """What was earned since the day began."""
+        return MONEY.subtract(self.equity, self.day_start)
+
+    @property
+    def gross(self) -> Decimal:
+        """The worth of all positions, short ones counted as long."""
+        return sum((abs(holding.value) for holding in self.holdings), ZERO)
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    """Return an order as plain JSON values."""
+    return _row(
+        order, "order_id", "symbol", "side", "type", "state", "quantity", "filled",
+        "average_price", "limit_price", "stop_price", "tif", "decided_at", "strategy", "reason",
+    )  # fmt: skip
+
+
+def refusal_row(judged: Verdicted) -> dict[str, Any]:
+    """Return what the gate refused as plain JSON values, with the first rule that did."""
+    said = next(verdict for verdict in judged.verdicts if verdict.get("outcome") == "refuse")
+    names = ("rule", "reason", "measured", "limit")
+    numbers: dict[str, Any] = {name: said[name] for name in names if name in said}
+    wanted = _row(
+        judged.intent, "symbol", "side", "type", "quantity", "limit_price", "stop_price", "tif",
+        "decided_at", "strategy",
+    )  # fmt: skip
+    return {"order_id": judged.intent.intent_id, "state": "refused", **wanted, **numbers}
+
+
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """Return a fill as plain JSON values."""
+    return _row(
+        fill, "execution_id", "order_id", "symbol", "side", "quantity", "price", "fee", "time"
+    )
+
+
+def holding_row(holding: Holding) -> dict[str, Any]:
+    """Return a position as plain JSON values."""
+    return _row(
+        holding, "symbol", "quantity", "average_price", "last", "value", "unrealised", "realised",
+        "fees",
+    )  # fmt: skip
+
+
+def quote_row(quote: Quote, source: str) -> dict[str, Any]:
+    """Return a quote as plain JSON values, with the name of its source."""
+    return {**_row(quote, "symbol", "time", "bid", "ask"), "source": source}
+
+
+def halt_row(halt: Halt) -> dict[str, Any]:
+    """Return the kill switch as plain JSON values."""
+    return _row(halt, "level", "reason", "actor", "time")
+
+
+def account_row(shot: Snapshot) -> dict[str, Any]:
+    """Return the account as plain JSON values."""
+    return {
+        **_row(shot, "time", "equity", "cash", "day_profit", "gross"),
+        "is_paper": True,
+        "quotes": shot.source,
+        "halt": shot.halt.level.value,
+    }
+
+
+def _row(thing: Any, *names: str) -> dict[str, Any]:
+    return {name: _plain(getattr(thing, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    """Write money as text, so that no digit is lost, and instants in UTC with a Z."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return getattr(value, "value", value)

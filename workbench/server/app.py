@@ -96,10 +96,11 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    services.desk.start()
+    await services.desk.start()
     try:
         yield
     finally:
+        await services.desk.stop()
         await run_in_threadpool(services.close)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.server.desk import Desk
+from workbench.live.view import Snapshot
 from workbench.server.look import Tile
 
 __all__ = ["age", "desk_tiles", "market_tiles", "money", "percent", "result_tiles"]
@@ -110,20 +110,21 @@ def market_tiles(bars: pd.DataFrame, now: datetime) -> list[Tile]:
     ]
 
 
-def desk_tiles(desk: Desk) -> list[Tile]:
+def desk_tiles(shot: Snapshot) -> list[Tile]:
     """Return the strip of the desk: equity, profit, exposure, orders."""
-    now = desk.standing()
-    equity, day = float(now.equity), float(now.day_profit)
-    working = sum(order.state.is_open for order in desk.orders())
-    gross = float(now.gross) / equity if equity else 0.0
-    state = "Halted" if desk.is_halted else "Trading"
-    by = f"by {desk.halt.actor}" if desk.is_halted else "simulated venue"
+    equity, day = float(shot.equity), float(shot.day_profit)
+    gross = float(shot.gross) / equity if equity else 0.0
+    state, by = "Trading", "simulated venue"
+    if shot.failure:
+        state, by = "Off", "until a restart"
+    elif shot.is_halted:
+        state, by = "Halted", f"by {shot.halt.actor}"
     return [
-        Tile("Equity", money(equity), "", f"{money(float(now.cash))} cash"),
+        Tile("Equity", money(equity), "", f"{money(float(shot.cash))} cash"),
         Tile("Profit today", money(day, 2), tone(day), "since 00:00 UTC or the start"),
-        Tile("Gross exposure", percent(gross), "", money(float(now.gross))),
-        Tile("Working orders", f"{working}", "", f"{len(desk.fills())} fills so far"),
-        Tile("Desk", state, "down" if desk.is_halted else "up", by),
+        Tile("Gross exposure", percent(gross), "", money(float(shot.gross))),
+        Tile("Working orders", f"{shot.log.working}", "", f"{len(shot.log.fills)} fills so far"),
+        Tile("Desk", state, "up" if state == "Trading" else "down", by),
     ]
 
 

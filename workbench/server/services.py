@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from workbench.config import Settings
-from workbench.server.desk import Desk
+from workbench.live.desk import Desk
+from workbench.server.bridge import Bridge
 from workbench.server.identity import Identity
 from workbench.server.jobs import Backtests
 from workbench.server.limits import Window
@@ -36,7 +37,7 @@ class Services:
     users: Users
     sessions: Sessions
     backtests: Backtests
-    desk: Desk
+    desk: Bridge
     metrics: Metrics = field(default_factory=Metrics)
     is_secure: bool = False
     # a person may err five times a minute; an address serves several persons
@@ -49,7 +50,7 @@ class Services:
         return "__Host-wb" if self.is_secure else "wb_session"
 
     def close(self) -> None:
-        """Give everything back."""
+        """Give everything back; a desk that runs was stopped in its event loop before."""
         self.backtests.close()
         self.desk.close()
         self.database.close()
@@ -57,6 +58,8 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Open the database, migrated, and what stands on it."""
+    desk = Desk(settings)
+    desk.open()
     database = open_database(settings)
     return Services(
         settings,
@@ -64,7 +67,7 @@ def open_services(settings: Settings) -> Services:
         users=Users(database),
         sessions=Sessions(database, settings.session_hours),
         backtests=Backtests(settings),
-        desk=Desk(settings, database),
+        desk=Bridge(desk),
     )
 
 

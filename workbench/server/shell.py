@@ -12,7 +12,7 @@ from panel_material_ui.layout import Dialog
 from panel_material_ui.template.base import Meta, Page
 from panel_material_ui.widgets import Button, TextInput
 
-from workbench.risk.halt import Halt
+from workbench.risk.halt import Halt, HaltLevel
 from workbench.server.look import HEADER_CSS, PAGE_SX, THEME_CONFIG, part
 from workbench.server.pages import Context, PageFile, View
 
@@ -102,24 +102,24 @@ def _halt(context: Context) -> tuple[list[Any], list[Any]]:
     dialog = Dialog(question, reason, yes, title="", width_option="xs", close_on_click=True)
 
     def show() -> None:
-        halted = desk.is_halted
+        halt = desk.in_force
+        halted = halt.level is not HaltLevel.RUN
         button.label = "Halted" if halted else "Halt trading"
         button.icon = "lock" if halted else "block"
         button.variant = "contained" if halted else "outlined"
         dialog.title = "Resume trading?" if halted else "Halt trading?"
         yes.label = "Resume trading" if halted else "Halt trading"
         yes.disabled = halted and not who.may("resume")
-        question.object = _question(desk.halt, may_resume=who.may("resume"))
+        question.object = _question(halt, may_resume=who.may("resume"))
 
     def ask(_: Any) -> None:
         show()
         dialog.open = True
 
     def act(_: Any) -> None:
-        if desk.is_halted:
-            desk.resume_trading(who, reason.value_input or reason.value)
-        else:
-            desk.stop_trading(who, reason.value_input or reason.value)
+        why = reason.value_input or reason.value
+        is_halted = desk.in_force.level is not HaltLevel.RUN
+        desk.wait(desk.resume(who, why) if is_halted else desk.halt(who, why))
         dialog.open, reason.value = False, ""
         show()
 
@@ -131,7 +131,7 @@ def _halt(context: Context) -> tuple[list[Any], list[Any]]:
 
 
 def _question(halt: Halt, *, may_resume: bool) -> str:
-    if halt.level.value == "run":
+    if halt.level is HaltLevel.RUN:
         return "New orders are refused and working ones canceled, until an admin resumes."
     said = f"Halted by {escape(halt.actor)}"
     said += f": {escape(halt.reason)}." if halt.reason else ", no reason given."

@@ -12,13 +12,12 @@ from bokeh.models.widgets.tables import NumberFormatter
 
 from workbench.backtest.result import Result
 from workbench.core.order import Order
+from workbench.live.view import Holding, Snapshot
 from workbench.server.figures import percent
 from workbench.server.look import note
 
 if TYPE_CHECKING:
     from workbench.research.sweep_result import Sweep
-    from workbench.server.desk import Desk
-    from workbench.server.ticket import Holding
 
 __all__ = [
     "FORMATTERS",
@@ -116,10 +115,10 @@ def sweep_words(parts: Sequence[Sweep], stats: pd.DataFrame, metric: str) -> str
     )
 
 
-def blotter(desk: Desk) -> pd.DataFrame:
+def blotter(shot: Snapshot) -> pd.DataFrame:
     """Return the orders and the refusals, newest first."""
-    rows = [_order(order) for order in desk.orders()[:300]]
-    for judged in desk.refusals()[:100]:
+    rows = [_order(order) for order in shot.log.orders[:300]]
+    for judged in shot.log.refusals[:100]:
         wanted = judged.intent
         said = next(v for v in judged.verdicts if v.get("outcome") == "refuse")
         rows.append(
@@ -146,7 +145,7 @@ def blotter(desk: Desk) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def fills(desk: Desk) -> pd.DataFrame:
+def fills(shot: Snapshot) -> pd.DataFrame:
     """Return the fills, newest first."""
     rows = [
         {
@@ -158,13 +157,13 @@ def fills(desk: Desk) -> pd.DataFrame:
             "Fee": float(fill.fee),
             "Order": fill.order_id,
         }
-        for fill in desk.fills()[:300]
+        for fill in shot.log.fills[:300]
     ]
     names = ["Time", "Symbol", "Side", "Quantity", "Price", "Fee", "Order"]
     return pd.DataFrame(rows, columns=names)
 
 
-def fills_of(desk: Desk, symbol: str) -> pd.DataFrame:
+def fills_of(shot: Snapshot, symbol: str) -> pd.DataFrame:
     """Return the fills of a symbol as a chart takes them."""
     rows = [
         {
@@ -173,7 +172,7 @@ def fills_of(desk: Desk, symbol: str) -> pd.DataFrame:
             "quantity": float(fill.quantity),
             "price": float(fill.price),
         }
-        for fill in reversed(desk.fills()[:500])
+        for fill in reversed(shot.log.fills[:500])
         if fill.symbol == symbol
     ]
     return pd.DataFrame(rows, columns=["time", "side", "quantity", "price"])
@@ -217,7 +216,6 @@ def signed(amount: float) -> str:
 
 def _order(order: Order) -> dict[str, object]:
     named = order.average_price or order.limit_price or order.stop_price
-    reason = "" if order.reason.startswith("ticket of") else order.reason
     return {
         "Time": order.decided_at,
         "Symbol": order.symbol,
@@ -227,7 +225,7 @@ def _order(order: Order) -> dict[str, object]:
         "Filled": float(order.filled),
         "Price": float(named) if named is not None else None,
         "State": chip(order.state.value.replace("_", " ")),
-        "Note": reason,
+        "Note": order.reason,
         "End": _CROSS if order.state.is_open else "",
         "order_id": order.order_id,
     }

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter, deque
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from workbench.bus.memory import Mailbox
+from workbench.core.ports import Bus
 from workbench.server.identity import Identity
 from workbench.server.services import Services
 
@@ -29,38 +32,11 @@ _LONGEST = 64 * 1024
 _OPEN: Counter[str] = Counter()
 
 
-class _Outbox:
-    """Messages for one client, bounded; filled from any thread."""
+class Socket(Protocol):
+    """What messages are sent through."""
 
-    def __init__(self) -> None:
-        self.topics: set[str] = set()
-        self._loop = asyncio.get_running_loop()
-        self._waiting: deque[dict[str, Any]] = deque()
-        self._ready = asyncio.Event()
-        self._lost = 0
-
-    def receive(self, topic: str, message: dict[str, Any]) -> None:
-        """Take a message of the desk, from its thread."""
-        if topic in self.topics:
-            self._loop.call_soon_threadsafe(self.put, {"topic": topic, "message": message})
-
-    def put(self, message: dict[str, Any]) -> None:
-        """Add a message; the oldest makes room."""
-        if len(self._waiting) >= _MOST_WAITING:
-            self._waiting.popleft()
-            self._lost += 1
-        self._waiting.append(message)
-        self._ready.set()
-
-    async def get(self) -> dict[str, Any]:
-        """Return the next message."""
-        while not self._waiting:
-            self._ready.clear()
-            await self._ready.wait()
-        if self._lost:
-            told, self._lost = {"topic": "system", "message": {"lost": self._lost}}, 0
-            return told
-        return self._waiting.popleft()
+    async def send_json(self, data: Any) -> None:
+        """Send one message."""
 
 
 @router.websocket("/ws")
@@ -73,47 +49,89 @@ async def stream(socket: WebSocket) -> None:
         return
     _OPEN[who.username] += 1
     await socket.accept()
-    outbox = _Outbox()
-    stop = services.desk.listen(outbox.receive)
-    sender = asyncio.create_task(_send(socket, outbox))
+    letters = Letters(services.desk.bus)
+    sender = asyncio.create_task(letters.send(socket))
     try:
         while True:
-            outbox.put(_answer(outbox, await socket.receive_text(), services.desk.symbols))
+            answer = _answer(letters, await socket.receive_text(), services.desk.symbols)
+            letters.box.put("system", answer)
     except (WebSocketDisconnect, RuntimeError, KeyError):
         # gone, or ended by the guard; a frame that is no text is the client's mistake
         pass
     finally:
-        stop()
+        letters.unsubscribe(list(letters.topics))
         sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
         _OPEN[who.username] -= 1
 
 
-async def _send(socket: WebSocket, outbox: _Outbox) -> None:
-    while True:
-        await socket.send_json(await outbox.get())
+class Letters:
+    """A client's topics, and the mailbox in which their messages wait for it.
+
+    Parameters
+    ----------
+    bus : Bus
+        May publish from any thread.
+    size : int
+        How many messages wait at most.
+    """
+
+    def __init__(self, bus: Bus, size: int = _MOST_WAITING) -> None:
+        self._loop, self._ready = asyncio.get_running_loop(), asyncio.Event()
+        self.box = Mailbox(size, wake=self._wake)
+        self.topics: dict[str, Callable[[], None]] = {}
+        self._bus = bus
+
+    def subscribe(self, topics: list[str]) -> None:
+        """Take the messages of these topics as well."""
+        for topic in topics:
+            if topic not in self.topics:
+                self.topics[topic] = self._bus.subscribe([topic], self.box.put)
+
+    def unsubscribe(self, topics: list[str]) -> None:
+        """Take those of these topics no more."""
+        for topic in topics:
+            self.topics.pop(topic, _nothing)()
+
+    async def send(self, socket: Socket) -> None:
+        """Hand over what comes, until cancelled, and say how many were lost before it."""
+        told = 0
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            messages, dropped = self.box.take(), self.box.dropped
+            if dropped > told:
+                await socket.send_json({"topic": "system", "message": {"lost": dropped - told}})
+                told = dropped
+            for topic, message in messages:
+                await socket.send_json({"topic": topic, "message": message})
+
+    def _wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._ready.set)
 
 
-def _answer(outbox: _Outbox, text: str, symbols: tuple[str, ...]) -> dict[str, Any]:
+def _answer(letters: Letters, text: str, symbols: tuple[str, ...]) -> dict[str, Any]:
     """Do what a frame asks for; say what is subscribed, or what was wrong."""
     try:
         asked = json.loads(text) if len(text) <= _LONGEST else None
     except ValueError:
         asked = None
     if not isinstance(asked, dict) or not asked.keys() <= {"subscribe", "unsubscribe"}:
-        return _wrong('send {"subscribe": [topics]} or {"unsubscribe": [topics]}')
+        return {"error": 'send {"subscribe": [topics]} or {"unsubscribe": [topics]}'}
     known = _TOPICS | {f"quotes:{symbol}" for symbol in symbols}
     for word, wanted in asked.items():
         if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
-            return _wrong(f"{word} takes a list of topics")
+            return {"error": f"{word} takes a list of topics"}
         unknown = sorted(set(wanted) - known)
         if unknown:
-            return _wrong(f"no topic {unknown[0][:60]!r}; there are {', '.join(sorted(known))}")
+            there = ", ".join(sorted(known))
+            return {"error": f"no topic {unknown[0][:60]!r}; there are {there}"}
         if word == "subscribe":
-            outbox.topics.update(wanted)
+            letters.subscribe(wanted)
         else:
-            outbox.topics.difference_update(wanted)
-    return {"topic": "system", "message": {"subscribed": sorted(outbox.topics)}}
+            letters.unsubscribe(wanted)
+    return {"subscribed": sorted(letters.topics)}
 
 
-def _wrong(what: str) -> dict[str, Any]:
-    return {"topic": "system", "message": {"error": what}}
+def _nothing() -> None:
+    """Stop a subscription that is none."""

@@ -23,8 +23,8 @@ def healthz() -> dict[str, str]:
 def metrics(request: Request) -> Response:
     """Give the figures in Prometheus' text format."""
     services = services_of(request)
-    desk, shown = services.desk, services.metrics
-    shown.is_halted.set(desk.is_halted)
-    shown.equity.set(float(desk.standing().equity))
-    shown.open_orders.set(sum(order.state.is_open for order in desk.orders()))
+    shot, shown = services.desk.snapshot(), services.metrics
+    shown.is_halted.set(shot.is_halted)
+    shown.equity.set(float(shot.equity))
+    shown.open_orders.set(shot.log.working)
     return Response(shown.page(), media_type=CONTENT_TYPE)
