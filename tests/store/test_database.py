@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
-from workbench.errors import DataError, UnavailableError, UsageError
+from workbench.errors import DataError, InvariantError, UnavailableError, UsageError
 from workbench.store.columns import DecimalText, UtcTime
 from workbench.store.database import Database, WriterLock
+from workbench.store.migrate import open_database
+from workbench.store.tables import leases
 
 
 @pytest.fixture
@@ -130,6 +132,25 @@ def test_a_file_that_is_no_database_is_told_and_kept(tmp_path):
     ):
         pass
     assert path.read_text().startswith("this is no database")
+
+
+def test_files_that_cannot_be_written_are_an_error_of_the_tree(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnavailableError, match="Not a directory"):
+        Database(f"sqlite:///{tmp_path}/file/in/it.db")
+    for beside in ("write", "lock"):
+        url = f"sqlite:///{tmp_path}/{beside}.db"
+        (tmp_path / f"{beside}.db.{beside}").mkdir()
+        with pytest.raises(UnavailableError, match="Is a directory"):
+            WriterLock(open_database(url))
+
+
+def test_what_contradicts_the_database_is_an_error_of_the_tree(database):
+    row = insert(leases).values(name="x", epoch=1, holder="h", ts=datetime(2024, 1, 1, tzinfo=UTC))
+    leases.metadata.create_all(database.engine)
+    with pytest.raises(InvariantError, match="another program"), database.write() as connection:
+        connection.execute(row)
+        connection.execute(row)
 
 
 def test_a_second_writer_is_told_who_has_it(database):

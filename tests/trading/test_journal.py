@@ -94,6 +94,30 @@ def test_books_of_several_accounts_share_one_chain(path):
     path.check()
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["body = 'garbage'", "body = '{}'", "kind = 'nonsense'",
+     "body = replace(body, '\"10', '\"11')"],
+)  # fmt: skip
+def test_a_start_does_not_go_on_from_what_was_tampered_with(traded, change):
+    with traded.database.write() as connection:
+        connection.exec_driver_sql(f"update events set {change} where kind = 'order'")
+    with pytest.raises(InvariantError, match=r"journal entry \d+ is not what was written"):
+        traded.restart()
+
+
+def test_nothing_is_sent_where_another_program_wrote_to_the_journal(path):
+    with path.database.write() as connection:
+        connection.exec_driver_sql(
+            "insert into events select seq + 1, ts, epoch, book, 'note', order_id, '{}', prev, hash"
+            " from events order by seq desc limit 1"
+        )
+    for _ in range(2):
+        with pytest.raises(InvariantError):
+            path.propose()
+    assert path.venue.state.slots == {}
+
+
 def test_a_fill_is_counted_once_even_by_the_ledger_itself(traded):
     record = next(
         Record(Kind.FILL, event)

@@ -21,6 +21,7 @@ from workbench.risk.halt import HaltLevel
 from workbench.trading.core import OrderCore
 from workbench.trading.manager import OrderManager
 from workbench.venues.sim.broker import SimBroker
+from workbench.venues.sim.memory import Memory
 
 
 def test_an_intent_becomes_an_order_and_a_fill(path):
@@ -287,6 +288,29 @@ def test_halts_reach_the_gate(path):
     assert judgement.outcome == "refuse"
     assert path.venue.state.slots == {}
     path.check()
+
+
+def test_a_halt_stops_replacing_too(path):
+    old = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    new = path.intent(type=OrderType.LIMIT, limit_price=Decimal(95))
+    judgement = path.manager.replace(old, new, path.context(), HaltLevel.NO_NEW_ORDERS)
+    assert judgement.outcome == "refuse"
+    assert path.state(old) == "working"
+    assert [o.order_id for o in path.venue.open_orders()] == [old]
+    path.check()
+
+
+def test_a_venue_that_cannot_write_leaves_the_order_unknown(path, tmp_path):
+    path.venue.state.memory = memory = Memory(tmp_path / "venue.jsonl")
+    kept, memory._file = memory._file, open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+    first = path.propose()
+    assert path.state(first) == "unknown"
+    memory._file.close()
+    memory._file = kept
+    path.manager.resolve_unknown()
+    assert path.state(first) == "accepted"
+    path.check()
+    memory.close()
 
 
 def _order(intent):

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 
-from workbench.errors import DataError, UnavailableError, UsageError
+from workbench.errors import DataError, InvariantError, UnavailableError, UsageError
 
 __all__ = ["Database", "WriterLock"]
 
@@ -39,6 +39,8 @@ class Database:
     ------
     UsageError
         The address cannot be read, or its driver is not installed.
+    UnavailableError
+        Its folder cannot be made.
 
     Examples
     --------
@@ -55,7 +57,8 @@ class Database:
             name = parsed.database if self.is_sqlite else None
             self.path = Path(name) if name and name != ":memory:" else None
             if self.path is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with _files_of(_shown(url)):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url, in_memory=self.is_sqlite and self.path is None)
         except (ArgumentError, ModuleNotFoundError) as error:
             shown = _shown(url)
@@ -85,6 +88,8 @@ class Database:
         ------
         UnavailableError
             Another writer held the database too long, or the disk would not take it.
+        InvariantError
+            It contradicts what is there.
         """
         with (
             self._guard,
@@ -111,7 +116,8 @@ class Database:
             yield
             return
         if self._gate is None:
-            self._gate = Path(f"{self.path}.write").open("a")  # noqa: SIM115
+            with _files_of(self.url):
+                self._gate = Path(f"{self.path}.write").open("a")  # noqa: SIM115
         fcntl.flock(self._gate, fcntl.LOCK_EX)
         try:
             yield
@@ -129,6 +135,8 @@ class WriterLock:
     ------
     UsageError
         Another process, or another journal of this one, has it; the error names it.
+    UnavailableError
+        The file cannot be written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -136,7 +144,8 @@ class WriterLock:
         if database.path is None:
             return
         path = Path(f"{database.path}.lock")
-        file = path.open("a+")
+        with _files_of(database.url):
+            file = path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -194,6 +203,19 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
+def _files_of(url: str) -> Iterator[None]:
+    """Translate what goes wrong with the files beside a database."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"the database {url} could not be used: {error.filename}: {error.strerror}; check that "
+            "its folder may be written and that the disk has room",
+            url=url,
+        ) from error
+
+
+@contextmanager
 def _translated(url: str) -> Iterator[None]:
     try:
         yield
@@ -201,6 +223,12 @@ def _translated(url: str) -> Iterator[None]:
         raise UnavailableError(
             f"the database {url} could not be used: {error.orig}; check that no other program "
             "holds it and that the disk has room",
+            url=url,
+        ) from error
+    except IntegrityError as error:
+        raise InvariantError(
+            f"the database {url} holds something else in this place ({error.orig}); another "
+            "program wrote to it: stop, and compare it with a copy",
             url=url,
         ) from error
     except DBAPIError as error:

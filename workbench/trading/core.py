@@ -43,7 +43,6 @@ from workbench.trading.steps import (
 
 __all__ = ["OrderCore"]
 
-
 _STATE_STEP = {
     OrderState.ACCEPTED: To.ACCEPTED,
     OrderState.WORKING: To.WORKING,
@@ -112,8 +111,9 @@ class OrderCore:
         return step
 
     def replace(
-        self, order_id: str, intent: Intent, context: Context, now: datetime
-    ) -> tuple[Step, Judgement | None]:
+        self, order_id: str, intent: Intent, context: Context, now: datetime,
+        halt: HaltLevel = HaltLevel.RUN,
+    ) -> tuple[Step, Judgement | None]:  # fmt: skip
         """Put an intent in the place of an open order, as one step at the venue.
 
         Raises
@@ -133,7 +133,7 @@ class OrderCore:
             raise RefusedError(
                 f"order {order_id} is {order.state} and cannot be replaced", order_id=order_id
             )
-        judgement = self._judge(step, intent, _without(context, order), HaltLevel.RUN)
+        judgement = self._judge(step, intent, _without(context, order), halt)
         if judgement.outcome != "refuse":
             self._happen(step, order, To.REPLACE_ASKED, now)
             new = self._new_order(step, judgement, now)

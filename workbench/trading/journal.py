@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,14 +85,15 @@ class Journal:
         return self._seq, self._hash
 
     def load(self) -> Ledger:
-        """Return the state that the book's entries add up to."""
+        """Return the state that the book's entries add up to.
+
+        Raises
+        ------
+        InvariantError
+            An entry was changed, removed or inserted (its number is named).
+        """
         with self.database.read() as connection:
-            rows = connection.execute(
-                select(tables.events.c.kind, tables.events.c.body, tables.events.c.order_id)
-                .where(tables.events.c.book == self.book)
-                .order_by(tables.events.c.seq)
-            )
-            return Ledger.fold(Record.read(*row) for row in rows)
+            return Ledger.fold(self._records(connection))
 
     def append(self, records: Sequence[Record], ledger: Ledger) -> None:
         """Write records and what they changed, durably, as one transaction.
@@ -142,31 +143,17 @@ class Journal:
             An entry was changed, removed or inserted (its number is named), or a
             projection differs.
         """
-        before, expected = _START, 1
         with self.database.read() as connection:
-            rows = connection.execute(select(tables.events).order_by(tables.events.c.seq))
-            for row in rows.mappings():
-                if row["seq"] != expected or row["prev"] != before or row["hash"] != _hash_of(row):
-                    raise InvariantError(
-                        f"journal entry {row['seq']} is not what was written (expected entry "
-                        f"{expected} after {before[:12]}…); restore the database from a backup",
-                        seq=row["seq"],
-                    )
-                before, expected = row["hash"], expected + 1
+            ledger = Ledger.fold(self._records(connection))
             present = projections(connection, self.book)
-        if (expected - 1, before) != (self._seq, self._hash):
-            raise InvariantError(
-                f"the journal ends at entry {expected - 1}, but {self._seq} were written",
-                seq=expected,
-            )
-        for name, wanted in folded(self.load()).items():
+        for name, wanted in folded(ledger).items():
             if present[name] != wanted:
                 raise InvariantError(
                     f"the table {name} of book {self.book} is not what the journal adds up to; "
                     "Journal.rebuild() makes it anew",
                     table=name,
                 )
-        return expected - 1
+        return self._seq
 
     def rebuild(self) -> None:
         """Make the book's projections anew from its entries."""
@@ -186,6 +173,26 @@ class Journal:
     def close(self) -> None:
         """Let another writer in."""
         self._lock.release()
+
+    def _records(self, connection: Connection) -> Iterator[Record]:
+        """Yield the book's records; every entry, other books' too, must be in the chain."""
+        before, expected = _START, 1
+        rows = connection.execute(select(tables.events).order_by(tables.events.c.seq))
+        for row in rows.mappings():
+            if row["seq"] != expected or row["prev"] != before or row["hash"] != _hash_of(row):
+                raise InvariantError(
+                    f"journal entry {row['seq']} is not what was written (expected entry "
+                    f"{expected} after {before[:12]}…); restore the database from a backup",
+                    seq=row["seq"],
+                )
+            before, expected = row["hash"], expected + 1
+            if row["book"] == self.book:
+                yield Record.read(row["kind"], row["body"], row["order_id"])
+        if (expected - 1, before) != (self._seq, self._hash):
+            raise InvariantError(
+                f"the journal ends at entry {expected - 1}, but {self._seq} were written",
+                seq=expected,
+            )
 
     def _take_lease(self) -> int:
         holder, now = f"process {os.getpid()}", self._clock.now()

@@ -172,10 +172,12 @@ class ReplayManager(_Manager):
         """Ask for an order's end."""
         self._run(self.core.cancel(order_id, self.clock.now(), reason))
 
-    def replace(self, order_id: str, intent: Intent, context: Context) -> Judgement | None:
+    def replace(
+        self, order_id: str, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
+    ) -> Judgement | None:
         """Put an intent in the place of an open order."""
         self._require_ready()
-        step, judgement = self.core.replace(order_id, intent, context, self.clock.now())
+        step, judgement = self.core.replace(order_id, intent, context, self.clock.now(), halt)
         self._run(step)
         return judgement
 
@@ -275,10 +277,12 @@ class OrderManager(_Manager):
         """Ask for an order's end; the outcome comes as an update."""
         await self._run(self.core.cancel(order_id, self.clock.now(), reason))
 
-    async def replace(self, order_id: str, intent: Intent, context: Context) -> Judgement | None:
+    async def replace(
+        self, order_id: str, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
+    ) -> Judgement | None:
         """Put an intent in the place of an open order."""
         self._require_ready()
-        step, judgement = self.core.replace(order_id, intent, context, self.clock.now())
+        step, judgement = self.core.replace(order_id, intent, context, self.clock.now(), halt)
         await self._run(step)
         return judgement
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Insert, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.core.fill import Fill
@@ -85,13 +86,18 @@ def _by(keys: list[str]) -> Callable[[dict[str, Any]], list[Any]]:
 
 
 def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
+    connection.execute(_statement(connection.dialect.name, table), rows)
+
+
+@cache
+def _statement(dialect: str, table: Table) -> Insert:
+    # made once: most of the time of a small transaction went into making it anew
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     if table in (tables.orders, tables.positions, tables.cash):
         keys = [c.name for c in table.primary_key.columns]
         others = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
-    connection.execute(statement, rows)
+    return statement
 
 
 def _intent_row(judged: Verdicted) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from workbench.core.fill import Fill
 from workbench.core.order import Order
-from workbench.errors import DataError
+from workbench.errors import DataError, OutcomeUnknownError
 from workbench.store.codec import decode, dump, encode
 
 __all__ = ["Memory"]
@@ -45,13 +45,26 @@ class Memory:
         self._file.truncate(kept)
 
     def write(self, kind: str, value: Order | Fill) -> None:
-        """Put down an order's state (``"order"``) or an execution (``"fill"``)."""
+        """Put down an order's state (``"order"``) or an execution (``"fill"``).
+
+        Raises
+        ------
+        OutcomeUnknownError
+            The disk would not take it: the venue has it, and may have forgotten after a restart.
+        """
         self._put(kind, encode(value))
 
     def _put(self, kind: str, value: dict[str, str]) -> None:
-        self._file.write(f"{dump({'kind': kind, 'value': value})}\n".encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(f"{dump({'kind': kind, 'value': value})}\n".encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # what was not written stays in the buffer and goes first next time
+            raise OutcomeUnknownError(
+                f"the simulated venue could not write {self.path}: {error.strerror}",
+                path=str(self.path),
+            ) from error
 
     def open_account(self, cash: Decimal) -> Decimal:
         """Put down the cash an account begins with, once; return what it began with."""
