@@ -11,6 +11,7 @@ _MODULES = (
     "market",
     "monthly",
     "notebook",
+    "overfit",
     "page",
     "panes",
     "result",
