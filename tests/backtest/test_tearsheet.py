@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.backtest.measures.tables import drawdown_table
 from workbench.backtest.tearsheet import write
-from workbench.backtest.tearsheet_tables import drawdown_periods
 from workbench.errors import UsageError
 
 
@@ -136,7 +136,7 @@ def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(result, tmp_
 
 
 def test_drawdowns_are_those_of_the_curve(result):
-    periods = drawdown_periods(result.equity, result.cash)
+    periods = drawdown_table(result.equity, result.cash)
     assert periods["depth"].iloc[0] == pytest.approx(result.stats["max_drawdown"])
     assert periods["to_trough"].iloc[0] == result.stats["max_drawdown_bars"]
     assert periods["depth"].is_monotonic_increasing

@@ -140,3 +140,9 @@ def drawdown(equity: pd.Series, cash: float) -> pd.Series:
     values = equity.to_numpy()
     peak = np.maximum.accumulate(np.maximum(values, cash))
     return pd.Series(values / peak - 1.0, index=equity.index, name="drawdown")
+
+
+def __getattr__(name: str) -> Any:  # the other measures are loaded when they are asked for
+    from workbench.backtest.measures.face import find
+
+    return find(name)
