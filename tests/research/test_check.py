@@ -211,7 +211,7 @@ class _HonestWeek(wb.Strategy):
 def test_an_honest_strategy_passes(cls, one):
     report = check(cls(), one)
     assert report.ok, str(report)
-    assert "5 kinds at 6" in report.table.loc["leaks", "detail"]
+    assert "7 kinds at 6" in report.table.loc["leaks", "detail"]
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,8 @@ def test_the_library_passes_on_the_sample(name):
     report = check(registry.find(name), cuts=24)
     assert report.ok, str(report)
     assert report.table.loc["leaks", "verdict"] == "ok"
+    assert report.table.loc["hunter"].tolist() == ["ok", "found 7 of 7 planted leaks"]
+    assert report.table.loc["rare leaks", "detail"].startswith("3,269 of 3,269 bars")
 
 
 def test_parity_is_held_over_orders(one):
@@ -397,6 +399,115 @@ def test_a_strategy_of_one_symbol_is_shown_one():
             return pd.Series(np.where(bars["close"] > 100, 1.0, 0.0), index=bars.index)
 
     assert check(_OnlyOne(), cuts=4).data.startswith("AAPL 1d")
+
+
+class _OneWeek(_Honest):
+    """A look ahead in a single week of all."""
+
+    def targets(self, bars):
+        days = (bars.index >= pd.Timestamp("2016-03-07", tz="UTC")) & (
+            bars.index < pd.Timestamp("2016-03-12", tz="UTC")
+        )
+        known = positive(bars["close"].shift(-1) - bars["close"])
+        return super().targets(bars).mask(days, known)
+
+
+class _OneDay(_Honest):
+    def targets(self, bars):
+        known = positive(bars["close"].shift(-1) - bars["close"])
+        return super().targets(bars).mask(bars.index == pd.Timestamp("2016-03-09", tz="UTC"), known)
+
+
+@pytest.mark.parametrize("cls", [_OneWeek, _OneDay])
+def test_a_leak_of_a_week_or_a_day_is_found(cls, one):
+    report = check(cls(), one, cuts=4)
+    assert report.table.loc["rare leaks", "verdict"] == "found", str(report)
+    assert pd.Timestamp("2016-03-07", tz="UTC") <= report.leaks[0].row
+    assert report.leaks[0].row <= pd.Timestamp("2016-03-11", tz="UTC")
+    assert report.table.loc["hunter", "verdict"] == "not done"
+
+
+def test_planting_can_be_left_out(one):
+    assert "hunter" not in check(_Honest(), one, plant=False).table.index
+
+
+class _Smooth(wb.Strategy):
+    """Recursive without end: every bar is remembered a little."""
+
+    @property
+    def warmup(self):
+        return 250
+
+    def targets(self, bars):
+        fast, slow = wb.ta.ema(bars["close"], 10), wb.ta.ema(bars["close"], 20)
+        return ((fast / slow - 1) * 10).clip(-0.5, 0.5).where(slow.notna())
+
+
+class _Expanding(wb.Strategy):
+    def targets(self, bars):
+        close = bars["close"]
+        return ((close - close.expanding(5).mean()) / close).clip(-1, 1)
+
+
+class _Monthly(wb.Strategy):
+    @property
+    def warmup(self):
+        return 64
+
+    def targets(self, bars):
+        close = bars["close"]
+        month = pd.Series(bars.index.month, index=bars.index)
+        spread = close.pct_change(fill_method=None).rolling(63, min_periods=20).std()
+        weight = (0.01 / spread).clip(upper=0.5)
+        return weight.where(month != month.shift(1))
+
+
+def gappy(bars):
+    holes = np.random.default_rng(8).uniform(size=len(bars)) < 0.3
+    torn = bars.copy()
+    torn.loc[holes] = np.nan
+    return torn
+
+
+@pytest.mark.parametrize("cls", [_Smooth, _Expanding, _Monthly, _Honest])
+@pytest.mark.parametrize("torn", [False, True])
+def test_nothing_honest_is_called_a_leak(cls, torn, one):
+    report = check(cls(), gappy(one) if torn else one, cuts=16)
+    assert report.table.loc["leaks", "verdict"] == "ok", str(report)
+    assert report.table.loc["rare leaks", "verdict"] == "ok", str(report)
+    assert report.table.loc["hunter", "verdict"] == "ok", str(report)
+
+
+class _HonestHour(wb.Strategy):
+    def targets(self, bars):
+        hours = wb.resample(bars, "1h")["close"].rolling(3).mean()
+        return positive(bars["close"] - wb.align(hours, bars))
+
+
+class _EarlyHour(wb.Strategy):
+    def targets(self, bars):
+        hours = wb.resample(bars, "1h", partial=True)["close"].rolling(3).mean()
+        return positive(bars["close"] - hours.reindex(bars.index, method="ffill"))
+
+
+def intraday():
+    index = pd.date_range("2024-01-01", periods=480, freq="15min", tz="UTC", name="time")
+    close = 100 * np.exp(np.random.default_rng(5).normal(0, 0.003, 480).cumsum())
+    bars = pd.DataFrame(dict.fromkeys(["open", "high", "low", "close"], close), index=index)
+    bars["volume"] = 1000.0
+    bars.attrs = {"timeframe": "15min", "calendar": "24/7"}
+    return bars
+
+
+def test_a_longer_timeframe_that_is_aligned_is_honest_and_an_early_one_is_not():
+    honest = check(_HonestHour(), intraday(), cuts=16).table["verdict"]
+    assert honest["leaks"] == honest["rare leaks"] == honest["hunter"] == "ok"
+    assert check(_EarlyHour(), intraday(), cuts=16).table.loc["leaks", "verdict"] == "found"
+
+
+def test_what_never_ends_is_not_told_a_number_of_bars(one):
+    [found] = check(_Expanding(), one, cuts=4, plant=False).findings
+    assert "may have no end" in found or "no warm-up is enough" in found
 
 
 def test_bad_calls_are_told(one):

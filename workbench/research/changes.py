@@ -24,6 +24,7 @@ __all__ = [
     "borrowed",
     "carried",
     "carrying",
+    "changed_bars",
     "kinds",
     "symbols_of",
     "with_gap",
@@ -75,6 +76,8 @@ def kinds(bars: pd.DataFrame, *, carries: bool) -> list[Kind]:
         Kind(f"later bars × {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, _FACTOR)),
         Kind(f"later bars ÷ {_FACTOR:g}", lambda frame, cut, _: _scaled(frame, cut, 1 / _FACTOR)),
         Kind("later bars × noise", _noise(every)),
+        Kind("the next bar left out", _left_out, every=2),
+        Kind("later bars moved by one", _moved, every=2, turn=1),
         Kind(GAPPY, _noise(every), every=4),
     ]
     if bars.columns.nlevels == 2:
@@ -86,6 +89,15 @@ def kinds(bars: pd.DataFrame, *, carries: bool) -> list[Kind]:
                 _noise(np.asarray(owners == symbol)),
                 every=len(symbols),
                 turn=turn,
+            )
+            for turn, symbol in enumerate(symbols)
+        ]
+        found += [
+            Kind(
+                f"later bars of {symbol} missing",
+                _missing(np.asarray(owners == symbol)),
+                every=2 * len(symbols),
+                turn=2 * turn,
             )
             for turn, symbol in enumerate(symbols)
         ]
@@ -187,6 +199,61 @@ def _scaled(bars: pd.DataFrame, cut: int, factor: float) -> pd.DataFrame:
             if symbols.index(owner) % 2:
                 factors[k] = 1 / factor
     return _times(bars, cut, np.tile(factors, (len(bars) - cut - 1, 1)), {})
+
+
+def changed_bars(bars: pd.DataFrame, rows: NDArray[np.intp], factor: float) -> pd.DataFrame:
+    """Return bars of which some rows are multiplied, of every second symbol divided.
+
+    Examples
+    --------
+    >>> bars = pd.DataFrame({"close": [1.0, 2.0, 4.0]}, index=pd.date_range("2024", periods=3))
+    >>> changed_bars(bars, np.array([1]), 3.0)["close"].tolist()
+    [1.0, 6.0, 4.0]
+    """
+    factors = np.full(bars.shape[1], factor)
+    if bars.columns.nlevels == 2:
+        symbols = symbols_of(bars)
+        for k, owner in enumerate(bars.columns.get_level_values(1).astype(str)):
+            if symbols.index(owner) % 2:
+                factors[k] = 1 / factor
+    every = np.ones((len(bars), bars.shape[1]))
+    every[rows] = factors
+    changed = _times(bars, -1, every, {})
+    turned = [k for k, kind in enumerate(bars.dtypes) if kind.kind != "f"]
+    for k in turned:  # flags and counts: those of the bar before
+        values = changed.iloc[:, k].to_numpy(copy=True)
+        values[rows] = values[np.maximum(rows - 1, 0)]
+        changed.isetitem(k, values)
+    return changed
+
+
+def _left_out(bars: pd.DataFrame, cut: int, _: np.random.Generator) -> pd.DataFrame:
+    """Return bars without the first later one, as on a day without trade."""
+    kept = np.ones(len(bars), dtype=bool)
+    kept[cut + 1] = False
+    changed = bars.loc[kept].copy()
+    changed.attrs = dict(bars.attrs)
+    return changed
+
+
+def _moved(bars: pd.DataFrame, cut: int, _: np.random.Generator) -> pd.DataFrame:
+    """Return bars whose later rows hold what the row after them held, and the last the first's."""
+    order = np.arange(len(bars))
+    order[cut + 1 :] = np.roll(order[cut + 1 :], -1)
+    changed = bars.iloc[order].set_axis(bars.index, axis=0)
+    changed.attrs = dict(bars.attrs)
+    return changed
+
+
+def _missing(columns: NDArray[np.bool_]) -> Change:
+    def blank(bars: pd.DataFrame, cut: int, _: np.random.Generator) -> pd.DataFrame:
+        floats = np.array([kind.kind == "f" for kind in bars.dtypes])
+        changed = bars.copy()
+        changed.iloc[cut + 1 :, np.flatnonzero(columns & floats)] = np.nan
+        changed.attrs = dict(bars.attrs)
+        return changed
+
+    return blank
 
 
 def _noise(columns: NDArray[np.bool_]) -> Change:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench.data import loader, schema
 from workbench.errors import UsageError
-from workbench.research import leaks, parity, purity, warmup
+from workbench.research import leaks, parity, planting, purity, rare, warmup
 from workbench.strategy.base import Strategy
 from workbench.strategy.evaluate import evaluate
 
@@ -41,8 +41,8 @@ class CheckReport:
     notes : tuple of str
         What is worth knowing and is not wrong in itself.
     table : DataFrame
-        One row per check: ``verdict`` (ok, found, not done) and ``detail``, which says how
-        much was tried.
+        One row per check: ``verdict`` (ok, found, not done; of the hunter also weak, where
+        it missed a planted leak) and ``detail``, which says how much was tried.
     leaks : tuple of Leak
         What revealed each leak, as facts.
     """
@@ -99,12 +99,19 @@ class _Report:
 
 
 def check(
-    strategy: Strategy | type[Strategy], bars: pd.DataFrame | None = None, *, cuts: int = 64
+    strategy: Strategy | type[Strategy],
+    bars: pd.DataFrame | None = None,
+    *,
+    cuts: int = 64,
+    plant: bool = True,
 ) -> CheckReport:
     """Check a strategy for what makes a backtest lie.
 
     *Leaks*: rows after a cut point are cut off, scaled, given noise, one symbol at a time
-    too; a target at or before the cut that changes (by more than 1e-12) knew them.
+    too, moved or left out; a target at or before the cut that changes (by more than 1e-12)
+    knew them. *Rare leaks*: bars are changed one by one. *Hunter*: known leaks are planted in
+    the strategy (`workbench.research.planting`), and it is told how many of them the search
+    for leaks finds.
     *Purity*: the same bars give the same targets, and neither bars nor strategy are
     changed. *Warm-up*: the history needed, measured, is not longer than declared.
     *Parity*: a replay through the order path gives the orders and fills of the backtest.
@@ -121,6 +128,8 @@ def check(
     cuts : int
         At how many rows the future is changed. More find rarer leaks; the time is
         proportional.
+    plant : bool
+        Whether to plant leaks; it takes at most a few seconds.
 
     Returns
     -------
@@ -162,9 +171,14 @@ def check(
         warnings.simplefilter("ignore", RuntimeWarning)
         found = leaks.search(subject, frame, base, cuts)
         _leaks(report, found)
+        length = warmup.measure(subject, frame, base)
+        if not found.leaks:
+            _rare(report, found, _rarely(subject, frame, base, length))
+        if plant:
+            _hunter(report, found, subject, frame, cuts)
         impure = purity.impurities(subject, frame, base)
         report.add("purity", impure, "same bars, same targets; bars and strategy left as they were")
-        _warmup(report, warmup.measure(subject, frame, base))
+        _warmup(report, length)
         _parity(report, parity.measure(subject, frame, base))
     _targets(report, frame, base)
     return CheckReport(
@@ -234,8 +248,56 @@ def _leaks(report: _Report, found: leaks.LeakSearch) -> None:
         report.notes.append(f"time ran out after {found.cuts} cut points")
 
 
+def _rarely(
+    strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64], found: warmup.Warmup
+) -> rare.RareSearch:
+    memory = max(found.declared, 0 if found.needed is None else found.needed)
+    return rare.search(strategy, bars, base, memory)
+
+
+def _rare(report: _Report, found: leaks.LeakSearch, rarely: rare.RareSearch) -> None:
+    if rarely.leak is not None:
+        found.leaks.append(rarely.leak)
+        report.add("rare leaks", [str(rarely.leak)], "single bars changed, the rest left")
+        return
+    tried = max(rarely.tried, found.cuts)
+    least = rare.touched(tried, rarely.bars)
+    detail = (
+        f"{tried:,} of {rarely.bars:,} bars tried one by one: a look one bar ahead at "
+        f"{least} bar{'s' * (least > 1)} ({least / rarely.bars:.2g} of all) or more is met with "
+        "95% or more"
+    )
+    report.add("rare leaks", [], detail.replace("(1 of all)", "(all)"))
+
+
+def _hunter(
+    report: _Report, found: leaks.LeakSearch, strategy: Strategy, bars: pd.DataFrame, cuts: int
+) -> None:
+    if found.leaks:
+        report.rows["hunter"] = ("not done", "there is a leak already; mend it first")
+        return
+    hunted = planting.hunt(strategy, bars, cuts)
+    if not hunted.planted:
+        why = "none changes a target" if hunted.idle else "no time, or the strategy refused them"
+        report.rows["hunter"] = ("not done", f"no leak could be planted: {why}")
+        return
+    detail = f"found {len(hunted.found)} of {hunted.planted} planted leaks"
+    if hunted.idle:
+        detail += f"; without effect here: {', '.join(hunted.idle)}"
+    if hunted.untried:
+        detail += f"; not tried: {', '.join(hunted.untried)}"
+    report.rows["hunter"] = ("weak" if hunted.missed else "ok", detail)
+    if hunted.missed:
+        report.notes.append(
+            f"planted, but not found: {', '.join(hunted.missed)}; a leak like these in the "
+            "strategy would be missed as well: give more cuts"
+        )
+
+
 def _warmup(report: _Report, found: warmup.Warmup) -> None:
     needed = "without end" if found.needed is None else f"{found.needed} bars"
+    if found.needed is not None and found.finding and found.endless:
+        needed += ", may have no end"
     detail = f"needed {needed}, declared {found.declared}; measured with {found.starts} starts"
     if found.ties:
         report.notes.append(

@@ -34,7 +34,7 @@ from workbench.strategy.evaluate import evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ANSWERS", "TOLERANCE", "Leak", "LeakSearch", "differing", "search"]
+__all__ = ["ANSWERS", "TOLERANCE", "Leak", "LeakSearch", "Trial", "differing", "search"]
 
 # What a strategy may raise on bars it does not like: shorter ones, or ones with gaps.
 ANSWERS = (
@@ -116,7 +116,13 @@ class LeakSearch:
 
 
 def search(
-    strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64], cuts: int = 64
+    strategy: Strategy,
+    bars: pd.DataFrame,
+    base: NDArray[np.float64],
+    cuts: int = 64,
+    *,
+    seconds: float = _SECONDS,
+    first: bool = False,
 ) -> LeakSearch:
     """Look for targets that know later bars.
 
@@ -133,40 +139,55 @@ def search(
         (rows, symbols), the targets on `bars`.
     cuts : int
         How many cut points.
+    seconds : float
+        Of processor time, after which no further cut point is tried.
+    first : bool
+        Whether the first leak ends the search.
 
     Returns
     -------
     LeakSearch
     """
     found = LeakSearch(borrowed=borrowed(strategy))
-    ends = time.process_time() + _SECONDS  # a busy machine must not change what is found
-    symbols = symbols_of(bars)
+    ends = time.process_time() + seconds  # a busy machine must not change what is found
     frames = carried(strategy)
     unseen = kinds(bars, carries=bool(frames))
-    for number, cut in enumerate(_cuts(base, strategy.warmup, cuts)):
+    for number, cut in enumerate(_cuts(base, strategy.warmup, cuts, eager=first)):
         if not unseen or time.process_time() > ends:
             found.stopped = bool(unseen)
             break
         found.cuts += 1
-        trial = _Try(strategy, bars, base, cut)
+        trial = Trial(strategy, bars, base, cut)
         for kind in [kind for kind in unseen if number % kind.every == kind.turn]:
             rng = np.random.default_rng([_SEED, cut])
             try:
-                leak = trial.leak(kind, rng, symbols, frames)
+                leak = trial.leak(kind, rng, frames)
             except ANSWERS as error:
                 found.refused.append(f"{type(error).__name__}: {error}")
                 continue
             found.changes[kind.name] = found.changes.get(kind.name, 0) + 1
             if leak is not None:
                 found.leaks.append(leak)
+                if first:
+                    return found
                 unseen.remove(kind)
     found.leaks.sort(key=lambda leak: leak.row)
     return found
 
 
 @dataclass(frozen=True)
-class _Try:
-    """One cut point."""
+class Trial:
+    """One cut point: what comes after row `cut` may be changed, what comes before must stay.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    bars : DataFrame
+    base : ndarray
+        (rows, symbols), the targets on `bars`.
+    cut : int
+        The last row that is left as it was.
+    """
 
     strategy: Strategy
     bars: pd.DataFrame
@@ -177,9 +198,18 @@ class _Try:
         self,
         kind: Kind,
         rng: np.random.Generator,
-        symbols: list[str],
         frames: dict[str, pd.DataFrame | pd.Series],
     ) -> Leak | None:
+        """Change what comes after and return the first target before that turns.
+
+        Parameters
+        ----------
+        kind : Kind
+            The change.
+        rng : Generator
+        frames : dict
+            What the strategy carries, as `workbench.research.changes.carried` has it.
+        """
         bars, base, cut = self.bars, self.base, self.cut
         if kind.name == GAPPY:
             bars = with_gap(bars, cut)
@@ -196,7 +226,7 @@ class _Try:
             change=kind.name,
             cut=bars.index[cut],
             row=bars.index[row],
-            symbol=symbols[column],
+            symbol=symbols_of(bars)[column],
             before=float(base[row, column]),
             after=float(found[row, column]),
             ahead=int(cut + 1 - row),
@@ -218,7 +248,7 @@ def differing(
     return np.argwhere(~(near | (np.isnan(one) & np.isnan(other))))
 
 
-def _cuts(base: NDArray[np.float64], warmup: int, count: int) -> list[int]:
+def _cuts(base: NDArray[np.float64], warmup: int, count: int, *, eager: bool) -> list[int]:
     rows = len(base)
     if rows < 3:
         return list(range(rows - 1))
@@ -227,12 +257,15 @@ def _cuts(base: NDArray[np.float64], warmup: int, count: int) -> list[int]:
     edge = min(max(warmup, 8), last)
     chosen = {last, last - 1, max(last - 5, 0), edge, edge - 1, edge // 2, 1}
     chosen |= set(rng.integers(0, min(2 * edge, last) + 1, count // 8).tolist())
-    with np.errstate(invalid="ignore"):
-        turns = np.flatnonzero((np.diff(base, axis=0) != 0).any(axis=1)) + 1
+    silent = np.isnan(base)  # from no opinion to none is no turn
+    turned = (base[1:] != base[:-1]) & ~(silent[1:] & silent[:-1])
+    turns = np.flatnonzero(turned.any(axis=1)) + 1
     turns = turns[turns <= last]
+    turning = set(turns.tolist())
     if len(turns):
         chosen |= set(rng.choice(turns, min(len(turns), count // 3), replace=False).tolist())
     spread = np.linspace(0, last, max(count - len(chosen), 0) + 2)[1:-1]
     jitter = rng.uniform(-0.5, 0.5, len(spread)) * last / (len(spread) + 1)
     chosen |= set(np.clip(spread + jitter, 0, last).astype(int).tolist())
-    return sorted(chosen)
+    # Where targets turn a leak is most likely: whoever wants just one looks there first.
+    return sorted(chosen, key=lambda cut: (eager and cut not in turning, cut))

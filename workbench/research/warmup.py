@@ -42,6 +42,9 @@ class Warmup:
     ties : int
         Targets left out of it because rounding decides them: a trillionth more or less in
         the prices turns them, as where two running averages are equal.
+    bars : int
+        The length of the whole history; where `needed` is a third of it or more, it may as
+        well have no end.
     """
 
     declared: int
@@ -49,6 +52,12 @@ class Warmup:
     starts: int
     row: pd.Timestamp | None = None
     ties: int = 0
+    bars: int = 0
+
+    @property
+    def endless(self) -> bool:
+        """Whether so much of the history is needed that there may be no end to it."""
+        return self.needed is None or 0 < self.bars <= self.needed * 3
 
     @property
     def finding(self) -> str:
@@ -57,6 +66,13 @@ class Warmup:
             return (
                 f"warm-up: the target at {self.row} still depends on where the history starts; "
                 "no warm-up is enough, and live will differ from the backtest"
+            )
+        if self.needed > self.declared and self.endless:
+            return (
+                f"warm-up: declared {self.declared}, but after {self.needed} of {self.bars} bars "
+                f"the target at {self.row} still depends on where the history starts: it may have "
+                "no end, as an expanding mean or a highest price so far; use a rolling window, or "
+                f"return at least {self.needed} from `warmup` if you know that it ends there"
             )
         if self.needed > self.declared:
             return (
@@ -120,10 +136,10 @@ def _needed(
             continue
         last = int(rows[-1][0])
         if last >= len(found) - 1 and start + strategy.warmup < len(bars) - 1:
-            return Warmup(strategy.warmup, None, tried, bars.index[start + last])
+            return Warmup(strategy.warmup, None, tried, bars.index[start + last], bars=len(bars))
         if last + 1 > needed:
             needed, row = last + 1, bars.index[start + last]
-    return Warmup(strategy.warmup, needed, tried, row)
+    return Warmup(strategy.warmup, needed, tried, row, bars=len(bars))
 
 
 def _tied(strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64]) -> NDArray[np.bool_]:
