@@ -18,7 +18,8 @@ FRAMES = ("bars", "equity", "cash_held", "positions", "targets", "orders", "fill
 
 
 def save_run(result: Result, folder: str | Path | None = None) -> Path:
-    """Save a result with all it was made from; see ``Result.save``."""
+    """Save a result with all it was made from and a second opinion; see ``Result.save``."""
+    agreement = result.second_opinion()
     frames: dict[str, pd.DataFrame | pd.Series] = {name: getattr(result, name) for name in FRAMES}
     frames["round_trips"] = result.round_trips
     frames["stats"] = result.stats
@@ -27,4 +28,5 @@ def save_run(result: Result, folder: str | Path | None = None) -> Path:
     if result.best_equity is not None:
         frames["best_equity"] = result.best_equity
     frames["findings"] = pd.Series(result.findings, dtype="str", name="findings")
+    frames["agreement"] = agreement.series()
     return registry.save(result.manifest, frames, folder)

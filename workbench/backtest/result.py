@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from workbench.backtest.tape import Run, RunRecord
 from workbench.kernels.trips import Trips
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
+
+if TYPE_CHECKING:
+    from workbench.backtest.agreement import Agreement
 
 __all__ = ["Result", "RunRecord", "assemble"]
 
@@ -32,16 +36,26 @@ class Result:
         What the runner left behind.
     findings : list of str, optional
         Those a saved run was saved with; found anew where there are none.
+    agreement : Agreement, optional
+        What the reference said to a saved run.
 
     Attributes
     ----------
     strategy, bars, kind, cash, choices
         What was run, on what, how, with how much, and by which conventions.
+    agreement
+        What the slow reference says to the run; None until `second_opinion` or `save` asks.
     """
 
-    def __init__(self, run: Run, findings: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        findings: list[str] | None = None,
+        agreement: Agreement | None = None,
+    ) -> None:
         self._run = run
         self._found = findings
+        self.agreement = agreement
         self._notes: list[str] = []
         self.kind = run.kind
         self.strategy = run.strategy
@@ -200,8 +214,29 @@ class Result:
 
         return portfolio(self)
 
+    def second_opinion(self) -> Agreement:
+        """Compute the run once more by the slow reference, and return whether they agree.
+
+        A long run is computed in part, from its first bar on; the answer says how far. A
+        difference is warned of and becomes a finding, which names the first bar. What is known
+        already is not computed again.
+        """
+        if self.agreement is None:
+            from workbench.backtest.agreement import check
+
+            self.agreement = check(self._run)
+            if self.agreement.verdict == "differs":
+                text = f"do not believe this run: {self.agreement}"
+                self._notes.append(text)
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+        return self.agreement
+
     def save(self, folder: str | Path | None = None) -> Path:
         """Save the run under the workspace's ``data/runs``; ``wb.load_run(id)`` reads it.
+
+        The run is computed once more by the slow reference first (`second_opinion`), and what
+        that says is saved with it. A run it does not agree with is saved all the same, with a
+        warning and a finding: it is evidence.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.backtest.agreement import Agreement
 from workbench.backtest.keep import FRAMES
 from workbench.backtest.result import Result, RunRecord
 from workbench.errors import DataError, UsageError
@@ -57,7 +58,7 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
         A file of it is missing, damaged or was changed since.
     """
     if isinstance(run_id, Path):
-        run_id, folder = run_id.name, run_id.parent
+        folder, run_id = run_id.parent, run_id.name
     manifest, frames = registry.load(run_id, folder)
     missing = [name for name in FRAMES if name not in frames]
     if missing:
@@ -69,6 +70,7 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
     choices = dict(manifest.conventions)
     flags: Any = frames.get("path_dependent")
     said: Any = frames.get("findings")
+    opinion: Any = frames.get("agreement")
     found: dict[str, Any] = {name: frames[name] for name in FRAMES}
     return Result(
         RunRecord(
@@ -83,6 +85,7 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
             **found,
         ),
         None if said is None else said.tolist(),
+        None if opinion is None else Agreement.of_series(opinion),
     )
 
 

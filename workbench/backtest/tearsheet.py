@@ -173,7 +173,10 @@ def _words(result: Any, look: Theme, held: pd.Series) -> dict[str, Any]:
         "best": tables.trips(trips.nlargest(8, "pnl")),
         "worst": tables.trips(trips.nsmallest(min(8, max(0, len(trips) - 8)), "pnl")),
         "conventions": tables.conventions(result),
-        "pedigree": tables.pedigree(result.manifest),
+        "pedigree": [
+            *tables.pedigree(result.manifest),
+            ("Second opinion", str(result.agreement or "not asked for; saving the run does")),
+        ],
         "meanings": [
             (name.replace("_", " "), text) for name, text in statistics.CONVENTIONS.items()
         ],
