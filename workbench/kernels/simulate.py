@@ -18,7 +18,7 @@ from workbench.kernels.compile import jit
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
 from workbench.kernels.rules import decided, is_tradable, stop_hit
 
-__all__ = ["Simulated", "simulate"]
+__all__ = ["Curves", "Simulated", "play", "simulate"]
 
 
 class Simulated(NamedTuple):
@@ -68,16 +68,36 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
         Costs, sizing, stops and where orders are filled.
     """
     bars, n = targets.shape
-    book, tape = new_book(cash, n), new_tape(n)
+    book = new_book(cash, n)
     curves = Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)))
+    tape = play(market, targets, book, new_tape(n), curves, terms)
+    fills, orders = book.account[0].fills, book.account[0].orders
+    return Simulated(
+        curves.equity,
+        curves.cash,
+        curves.units,
+        tape.fills[:fills].copy(),
+        tape.orders[:orders].copy(),
+        book.cells,
+    )
+
+
+@jit
+def play(
+    market: Market, targets: Floats, book: Book, tape: Tape, curves: Curves, terms: Terms
+) -> Tape:
+    """Run targets from the first bar to the last; return the tape, grown where it had to be.
+
+    All that is written goes into `book`, `tape` and `curves`, so that a sweep can use them again.
+    """
+    bars, n = targets.shape
     account, cells = book.account, book.cells
     is_busy = terms.at_close > 0.0
-    has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
     mode = terms.sizing.mode
     t = 0
     while t < bars:
-        if not is_busy and account[0].pending == 0 and not (has_stops and account[0].held > 0):
-            t = coast(t, market.close, targets, mode, book, curves)
+        if account[0].pending == 0:
+            t = skip(t, market, targets, book, curves, terms)
             if t == bars:
                 break
         if is_full(tape, book):
@@ -94,22 +114,60 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
             worth = marked(book)
         write_bar(t, worth, account[0].cash, cells, curves)
         t += 1
-    fills, orders = account[0].fills, account[0].orders
-    return Simulated(
-        curves.equity,
-        curves.cash,
-        curves.units,
-        tape.fills[:fills].copy(),
-        tape.orders[:orders].copy(),
-        cells,
-    )
+    return tape
+
+
+@jit
+def skip(t: int, market: Market, targets: Floats, book: Book, curves: Curves, terms: Terms) -> int:
+    """Go from bar `t`, before which nothing is pending, to one on which something may happen."""
+    if targets.shape[1] == 1:
+        return glide(t, market, targets, book, curves, terms)
+    has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
+    if has_stops and book.account[0].held > 0:
+        return t
+    return coast(t, market.close, targets, terms.sizing.mode, book, curves)
+
+
+@jit
+def glide(t: int, market: Market, targets: Floats, book: Book, curves: Curves, terms: Terms) -> int:
+    """Go from bar `t` of one symbol to the next with a new target or a triggered stop.
+
+    What `trade_bar`, `mark_closes` and `write_bar` would do on the bars between, without
+    leaving the loop.
+    """
+    cell, cash, mode = book.cells[0], book.account[0].cash, terms.sizing.mode
+    units, mark, best, last = cell.units, cell.mark, cell.best, cell.last
+    average, stops = cell.average, terms.stops
+    is_held = units != 0.0
+    is_stopped = is_held and min(stops.loss, stops.profit, stops.trail) < math.inf
+    bars = len(targets)
+    while t < bars:
+        target = targets[t, 0]
+        if not math.isnan(target) and (mode > 0.0 or target != last):
+            break
+        if is_stopped and is_tradable(market.open[t, 0], market.volume[t, 0], terms.costs):
+            high, low = market.high[t, 0], market.low[t, 0]
+            bar = (market.open[t, 0], high, low)
+            if stop_hit(units, bar, average, best, stops, terms.best_first)[0] != MARKET:
+                break
+            best = max(best, high) if units > 0.0 else min(best, low)
+        price = market.close[t, 0]
+        if not math.isnan(price):
+            mark = price
+        curves.equity[t] = cash + units * mark if is_held else cash
+        curves.cash[t] = cash
+        curves.units[t, 0] = units
+        t += 1
+    cell.mark = mark
+    cell.best = best
+    return t
 
 
 @jit
 def coast(t: int, closes: Floats, targets: Floats, mode: float, book: Book, curves: Curves) -> int:
-    """Go from bar `t` through those on which nothing can happen; return the first other one.
+    """Go from bar `t` of several symbols through those on which nothing can happen.
 
-    Most bars are such: the loop is kept small for their sake.
+    Returns the first other one. Most bars are such: the loop is kept small for their sake.
     """
     account, cells = book.account, book.cells
     cash = account[0].cash
