@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from workbench.config import load_settings
 from workbench.server.figures import age, percent
 from workbench.server.identity import Identity
@@ -52,3 +56,20 @@ def test_words_for_numbers():
 
 def test_an_identity_without_roles_may_nothing():
     assert not Identity("x", ()).may("look")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["this/x/_css/y", "os/path/_css/x", "os", "workbench.server.keys/secret_key/_css/x", "a/b/c/d",
+     "panel.template.vanilla/VanillaTemplate/__doc__/vanilla.css",
+     "panel.template.vanilla/VanillaTemplate/_css/../base.py"],
+)  # fmt: skip
+def test_asking_for_a_file_of_a_component_loads_and_gives_nothing_else(ada, path):
+    assert ada.get(f"/components/{path}").status_code == 404
+    assert "this" not in sys.modules
+
+
+def test_a_file_of_a_component_is_served(ada):
+    answer = ada.get("/components/panel.template.vanilla/VanillaTemplate/_css/vanilla.css")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/css")

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from workbench import __version__
 from workbench.config import Settings
 from workbench.errors import InvariantError
-from workbench.server import home, html, login, problems
+from workbench.server import components, home, html, login, problems
 from workbench.server.guard import Guard, Rules
 from workbench.server.keys import secret_key
 from workbench.server.pages import Context, PageFile, discover, failure, reader, safe, view_of
@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (
         login.router,
         html.router,
+        components.router,
         home.router,
         system.router,
         data.router,
