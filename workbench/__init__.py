@@ -35,7 +35,9 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.live.compare import compare
     from workbench.live.replay import replay
     from workbench.research.check import check
+    from workbench.research.holdout import holdout
     from workbench.research.sweep import sweep
+    from workbench.research.walk_forward import walk_forward
     from workbench.strategy import library as strategies
     from workbench.strategy.base import EventStrategy, Strategy
     from workbench.strategy.parameters import param
@@ -70,6 +72,8 @@ _FACE = {
     "load_run": "workbench.backtest.saved:load_run",
     # research
     "sweep": "workbench.research.sweep:sweep",
+    "holdout": "workbench.research.holdout:holdout",
+    "walk_forward": "workbench.research.walk_forward:walk_forward",
     "check": "workbench.research.check:check",
     # replay and trading
     "replay": "workbench.live.replay:replay",
@@ -99,6 +103,7 @@ __all__ = [
     "compare",
     "errors",
     "fees",
+    "holdout",
     "load_bars_file",
     "load_run",
     "load_settings",
@@ -112,6 +117,7 @@ __all__ = [
     "strategies",
     "sweep",
     "ta",
+    "walk_forward",
 ]
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from types import ModuleType
 
 _MODULES = (
+    "cone",
     "distribution",
     "equity",
     "heatmap",
@@ -16,6 +17,7 @@ _MODULES = (
     "panes",
     "result",
     "theme",
+    "walk_forward",
 )
 
 
