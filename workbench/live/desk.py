@@ -27,6 +27,7 @@ from workbench.live.feed import SyntheticFeed
 from workbench.live.halting import closing_intent, what_a_halt_asks
 from workbench.live.market import Market
 from workbench.live.news import News
+from workbench.live.rehearsal import rehearse
 from workbench.live.ticket import Ticket, check_same, outcome
 from workbench.live.view import Holding, Log, Snapshot
 from workbench.risk.context import Context
@@ -147,6 +148,7 @@ class Desk:
         if self._opened is None:
             await asyncio.to_thread(self.open)
         try:
+            await asyncio.to_thread(rehearse)
             updates = self._broker.updates()
             self._is_running = True
             self._move()
