@@ -102,6 +102,7 @@ def test_an_order_on_the_desk_is_filled_and_a_halt_stops_the_next(visit):
     page.wait_for_selector("canvas")
     page.get_by_role("button", name="Buy").click()
     page.locator(".tabulator-cell .chip", has_text="filled").first.wait_for()
+    page.locator(".tabulator-cell", has_text=re.compile(r"^\d\d:\d\d:\d\d$")).first.wait_for()
     page.get_by_role("tab", name="Positions").click()
     page.locator(".tabulator-cell", has_text="ACME/USD").first.wait_for()
     page.get_by_role("button", name="Halt trading").first.click()

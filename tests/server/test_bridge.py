@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -111,12 +112,16 @@ def test_before_the_start_it_can_be_looked_at(tmp_path, feed):
 
 
 async def test_the_blotter_shows_a_refusal_with_its_numbers(bridge):
+    assert (
+        tables.blotter(bridge.snapshot())["Time"].dtype == object
+    )  # a column of text from the start
     await filled(bridge, await bridge.place(TICKET, TRADER))
     with pytest.raises(RefusedError):
         await bridge.place(Ticket("ACME/USD", "buy", 1_000_000), TRADER)
     shot = bridge.snapshot()
     blotter = tables.blotter(shot)
     assert list(blotter["Symbol"]) == ["ACME/USD", "ACME/USD"]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", blotter["Time"][0])
     assert "refused" in blotter["State"][0]
     assert "above the limit of 250,000" in blotter["Note"][0]
     assert "filled" in blotter["State"][1]

@@ -83,6 +83,7 @@ def table(frame: Any, nothing: str = "Nothing here yet.", **options: Any) -> Any
     options.setdefault("margin", 0)
     options.setdefault("show_index", False)
     options.setdefault("disabled", True)
+    options.setdefault("selectable", False)  # a chosen row does nothing but lose its colours
     options.setdefault("formatters", FORMATTERS)
     options.setdefault("text_align", RIGHT)
     return pn.widgets.Tabulator(

@@ -141,7 +141,9 @@ def blotter(shot: Snapshot) -> pd.DataFrame:
         *("End", "order_id"),
     ]
     frame = pd.DataFrame(rows, columns=columns).sort_values("Time", ascending=False)
-    frame["Time"] = [stamp.strftime("%H:%M:%S") for stamp in frame["Time"]]
+    # an empty column would become one of numbers, and the page would show later times as NaN
+    times = [stamp.strftime("%H:%M:%S") for stamp in frame["Time"]]
+    frame["Time"] = pd.Series(times, index=frame.index, dtype=object)
     return frame.reset_index(drop=True)
 
 
