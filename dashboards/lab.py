@@ -231,16 +231,20 @@ class Lab:
         drawn.sizing_mode = "stretch_width"
         source = drawn.select_one("cells").data_source
 
+        known = specs(registry.find(self.strategy.value))
+
+        def go_there(row) -> None:
+            for name in (x, y):
+                self.widgets[name].value = known[name].type(row[name])
+
         @self.context.guarded
-        def go_there(_attr, _old, rows) -> None:
+        def chosen(_attr, _old, rows) -> None:
             if rows:
                 row = stats.iloc[source.data["row"][rows[0]]]
-                for name in (x, y):
-                    kind = known[name].type
-                    self.widgets[name].value = kind(row[name])
+                # later: it may be told under a lock that a change of the widgets waits for
+                self.context.draw(lambda: go_there(row))
 
-        known = specs(registry.find(self.strategy.value))
-        source.selected.on_change("indices", go_there)
+        source.selected.on_change("indices", chosen)
         self.map.object = framed(drawn)
 
     def set_theme(self, theme: str) -> None:
