@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -81,6 +82,7 @@ def test_a_backtest_runs_and_can_be_read_again(ada):
         found = ada.get(place).json()
         if found["status"] == "done":
             break
+        time.sleep(1)
     assert found["stats"]["bars"] == len(ada.get(f"{place}/equity").json()["equity"])
     assert found["stats"]["round_trips"] > 10
     assert ada.get(f"{place}/fills?limit=3").json()[-1]["symbol"] == "IBM"
@@ -172,7 +174,6 @@ def test_an_order_is_placed_filled_and_counted_once(served, tom):
     assert tom.post("/api/v1/orders", json=body, timeout=60).json()["order_id"] == "once-1"
     changed = tom.post("/api/v1/orders", json=body | {"quantity": "4"}, timeout=60)
     assert changed.status_code == 422
-    import time
 
     deadline = time.monotonic() + 60
     while tom.get("/api/v1/orders/once-1").json()["state"] != "filled":
