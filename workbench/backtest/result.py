@@ -14,6 +14,7 @@ from workbench.backtest import stats as statistics
 from workbench.backtest.card import card
 from workbench.backtest.findings import find
 from workbench.backtest.frames import trips_frame
+from workbench.backtest.scrutiny import examine
 from workbench.backtest.tape import Run, RunRecord
 from workbench.kernels.trips import Trips
 from workbench.runs.ledger import Ledger, Trial
@@ -21,6 +22,7 @@ from workbench.runs.manifest import Manifest
 
 if TYPE_CHECKING:
     from workbench.backtest.agreement import Agreement
+    from workbench.backtest.diagnosis import Diagnosis
 
 __all__ = ["Result", "RunRecord", "assemble"]
 
@@ -160,7 +162,9 @@ class Result:
         if self._found is None:
             measured, trips = self._measured
             dependent = int(trips.closed["both"].sum())
+            notes = examine(self._run, measured, trips.closed)
             self._found = find(self._run, measured, dependent)
+            self._found += [str(note) for note in notes if note.flagged]
         return [*self._found, *self._notes]
 
     @property
@@ -213,6 +217,24 @@ class Result:
         from workbench.backtest.vectorbt import portfolio
 
         return portfolio(self)
+
+    def diagnose(self) -> Diagnosis:
+        """Ask what the result hangs on, running its targets again a little otherwise.
+
+        Beside what `findings` look at: one bar of delay, doubled costs (5 bps of slippage where
+        there are none), eight starts within the first quarter of the bars; round trips per
+        parameter; and the Sharpe ratio against the best that luck gives the trials in the
+        ledger. "Found" is a gain that loses more than half of itself. Only a backtest is run
+        again; nothing is counted as a trial.
+
+        Returns
+        -------
+        Diagnosis
+            With ``ok``, ``findings`` and a ``table``; in Jupyter it shows itself.
+        """
+        from workbench.backtest.diagnosis import diagnose
+
+        return diagnose(self)
 
     def second_opinion(self) -> Agreement:
         """Compute the run once more by the slow reference, and return whether they agree.
