@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.research.sweep import sweep
     from workbench.research.walk_forward import walk_forward
     from workbench.strategy import library as strategies
+    from workbench.strategy import rules
     from workbench.strategy.base import EventStrategy, Strategy
     from workbench.strategy.parameters import param
     from workbench.venues.files.reader import load_bars_file
@@ -61,6 +62,7 @@ _FACE = {
     "EventStrategy": "workbench.strategy.base:EventStrategy",
     "param": "workbench.strategy.parameters:param",
     "strategies": "workbench.strategy.library",
+    "rules": "workbench.strategy.rules",
     # backtests
     "backtest": "workbench.backtest",
     "Costs": "workbench.costs.costs:Costs",
@@ -112,6 +114,7 @@ __all__ = [
     "quality",
     "replay",
     "resample",
+    "rules",
     "slippage",
     "stats",
     "strategies",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from workbench.errors import UsageError, nearest
 from workbench.indicators import talib_specs
 from workbench.indicators.face import make
+from workbench.indicators.spec import Spec
 
-__all__ = ["UnknownIndicator", "function", "names"]
+__all__ = ["UnknownIndicator", "function", "names", "spec"]
 
 # name -> "module" with a SPEC, or "module:function". A module is not named as its indicator:
 # importing it would put the module in the function's place.
@@ -67,3 +69,26 @@ def function(name: str) -> Callable[..., Any]:
         function=name,
         known=known,
     )
+
+
+@lru_cache(maxsize=256)
+def spec(name: str) -> Spec:
+    """Return the spec of an indicator, to compute it on arrays.
+
+    Raises
+    ------
+    UsageError
+        It needs more than arrays of numbers: the times of the rows.
+
+    Examples
+    --------
+    >>> spec("sma").inputs, spec("keltner").outputs[0]
+    (('close',), 'upperband')
+    """
+    if name in _OWN:
+        module, _, attribute = _OWN[name].partition(":")
+        if attribute:
+            raise UsageError(f"{name} needs the times of the bars; it has no part in a rule")
+        found: Spec = import_module(module).SPEC
+        return found
+    return talib_specs.spec(name)

@@ -18,6 +18,8 @@ from workbench.strategy.source import code_hash
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.strategy.rules import Rule
+
 __all__ = ["BaseStrategy", "EventStrategy", "Strategy", "code_hash", "evaluate", "unfinished"]
 
 
@@ -192,7 +194,33 @@ class Strategy(BaseStrategy):
     workbench.errors.UsageError: Trend has no parameter 'windw', did you mean 'window'?...
     """
 
-    _answers = ("targets",)
+    _answers = ("targets", "rule")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if {"targets", "rule"} <= vars(cls).keys():
+            raise UsageError(
+                f"{cls.__name__} defines both targets and rule; one of them must be the source",
+                strategy=cls.__name__,
+            )
+        super().__init_subclass__(**kwargs)
+
+    def rule(self) -> Rule:
+        """Return when to be long, short and flat, as a rule over declared indicators.
+
+        Defined in the place of `targets`, which are then derived from it; see ``wb.rules``.
+        Such a strategy sweeps without a call per point.
+
+        Examples
+        --------
+        >>> import workbench as wb
+        >>> class Calm(wb.Strategy):
+        ...     window: int = wb.param(20, low=2)
+        ...     def rule(self):
+        ...         return wb.rules.hold(wb.rules.close > wb.rules.sma(self.window))
+        >>> Calm().rule()
+        hold(close > sma(20))
+        """
+        raise UsageError(f"{self.name} states no rule", strategy=self.name)
 
     def targets(self, bars: pd.DataFrame) -> pd.Series | pd.DataFrame:
         """Return the wanted fraction of equity for each row of `bars`.
@@ -211,7 +239,9 @@ class Strategy(BaseStrategy):
             is kept. The value of a row may use that row and earlier ones, none later; it is
             acted upon at the next open.
         """
-        raise UsageError(f"{self.name} has no targets for {len(bars)} bars", strategy=self.name)
+        from workbench.strategy.lines import pandas_targets
+
+        return pandas_targets(self.rule(), bars)
 
 
 class EventStrategy(BaseStrategy):

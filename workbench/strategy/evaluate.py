@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import UsageError
+from workbench.strategy.rules import stated
 
 if TYPE_CHECKING:
     from workbench.strategy.base import BaseStrategy
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "unchecked"]
 
 
 def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
@@ -44,6 +45,21 @@ def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
     >>> evaluate(SmaCross(fast=2, slow=5), bars).ravel()
     array([nan, nan, nan, nan,  1.,  1.])
     """
+    result = unchecked(strategy, bars)
+    if np.isinf(result).any():
+        row, column = np.argwhere(np.isinf(result))[0]
+        symbols = _symbols(bars)
+        of = "" if symbols is None else f" of {symbols[column]}"
+        raise _refuse(
+            strategy.name,
+            f"the target{of} at {bars.index[row]} is infinite; NaN means no opinion",
+            time=bars.index[row],
+        )
+    return result
+
+
+def unchecked(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
+    """Return what `evaluate` does, without a look for infinite targets."""
     targets = getattr(strategy, "targets", None)
     if targets is None or isinstance(strategy, type):
         raise UsageError(
@@ -52,21 +68,19 @@ def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
             strategy=str(strategy),
         )
     _check_count(strategy, bars)
+    rule = stated(strategy)
+    if rule is not None:
+        return rule.targets(bars)
     found = targets(bars)
+    if type(found) is pd.Series and found.index is bars.index and bars.columns.nlevels == 1:
+        array = found.to_numpy()
+        if array.dtype == np.float64:
+            return np.ascontiguousarray(array).reshape(-1, 1)
     name = strategy.name
     symbols = _symbols(bars)
     _check_index(name, found, bars.index)
     values = _check_columns(name, found, symbols)
-    result = _floats(name, values)
-    if np.isinf(result).any():
-        row, column = np.argwhere(np.isinf(result))[0]
-        of = "" if symbols is None else f" of {symbols[column]}"
-        raise _refuse(
-            name,
-            f"the target{of} at {bars.index[row]} is infinite; NaN means no opinion",
-            time=bars.index[row],
-        )
-    return result
+    return _floats(name, values)
 
 
 def _symbols(bars: pd.DataFrame) -> list[Any] | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from workbench import indicators as ta
+from workbench.strategy import rules
 from workbench.strategy.base import Strategy
 from workbench.strategy.parameters import param
 
@@ -31,10 +29,7 @@ class RsiReversion(Strategy):
         """Twenty windows: by then less than 1e-8 is left of where Wilder's average began."""
         return 20 * self.window
 
-    def targets(self, bars: pd.DataFrame) -> pd.Series | pd.DataFrame:
+    def rule(self) -> rules.Rule:
         """Give an equal share below `oversold`, 0 above `exit`, NaN between."""
-        close = bars["close"]
-        share = 1.0 if close.ndim == 1 else 1.0 / close.shape[1]
-        rsi = ta.rsi(close, self.window)
-        keep: pd.Series = rsi * float("nan")
-        return keep.mask(rsi > self.exit, 0.0).mask(rsi < self.oversold, share)
+        rsi = rules.rsi(self.window)
+        return rules.enter(rsi < self.oversold, exit=rsi > self.exit, shared=True)

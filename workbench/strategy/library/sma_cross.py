@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from workbench import indicators as ta
+from workbench.strategy import rules
 from workbench.strategy.base import Strategy
 from workbench.strategy.parameters import param
 
@@ -26,8 +24,6 @@ class SmaCross(Strategy):
         """The bars of the slow average."""
         return self.slow
 
-    def targets(self, bars: pd.DataFrame) -> pd.Series | pd.DataFrame:
+    def rule(self) -> rules.Rule:
         """1 while the fast average is above the slow one, else 0; NaN until both are known."""
-        fast, slow = ta.sma(bars["close"], self.fast), ta.sma(bars["close"], self.slow)
-        held: pd.Series = (fast > slow).astype(float).where(slow.notna())
-        return held
+        return rules.hold(rules.sma(self.fast) > rules.sma(self.slow))
