@@ -230,7 +230,7 @@ class Simulation:
         UsageError
             Another shape, or an infinite target.
         """
-        return simulate(self.market, self._shaped(targets), self.cash, self.terms)
+        return simulate(self.market, self.shaped(targets), self.cash, self.terms)
 
     def stats(self, targets: Floats) -> dict[str, float]:
         """Return the statistics alone, without `start` and `end`; nothing else is kept."""
@@ -246,7 +246,7 @@ class Simulation:
         UsageError
             Another shape, an infinite target, or none at all.
         """
-        values = self._shaped(targets)
+        values = self.shaped(targets)
         if np.isnan(values).all():
             raise UsageError(
                 f"{strategy!r} has no opinion on any of the {len(self.bars)} bars; its warm-up is "
@@ -273,7 +273,14 @@ class Simulation:
             )
         )
 
-    def _shaped(self, targets: Floats) -> Floats:
+    def shaped(self, targets: Floats) -> Floats:
+        """Return targets as the kernels take them, (T, N).
+
+        Raises
+        ------
+        UsageError
+            Another shape, or an infinite target.
+        """
         shape = self.market.close.shape
         values = np.asarray(targets, dtype=np.float64)
         if values.ndim == 1 and shape[1] == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.indicators.memo import active
 from workbench.indicators.spec import Spec
 
 __all__ = ["compute"]
@@ -15,7 +16,8 @@ def compute(
     """Compute one indicator of one symbol.
 
     Every indicator passes here with the facts that name its result (function, arrays,
-    parameters), so this is the place where results can be kept for a second asking.
+    parameters), so this is the place where a sweep keeps results for a second asking; see
+    `workbench.indicators.memo`.
 
     Parameters
     ----------
@@ -39,6 +41,15 @@ def compute(
     >>> mom
     array([nan, nan,  3.,  5.])
     """
+    memo = active()
+    if memo is None:
+        return _computed(spec, arrays, parameters)
+    return memo.get(spec, arrays, parameters, _computed)
+
+
+def _computed(
+    spec: Spec, arrays: list[np.ndarray], parameters: tuple[float, ...]
+) -> tuple[np.ndarray, ...]:
     present = _present(arrays)
     if present is None:
         return _run(spec, arrays, parameters)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +16,13 @@ import pandas as pd
 from workbench.backtest import stats
 from workbench.backtest.engine import Simulation, prepare
 from workbench.errors import WorkbenchError
+from workbench.indicators.memo import forget, remember
+from workbench.research.engines import Engine
 from workbench.research.grid import Constraint, Grid
 from workbench.research.progress import Listener, Plan, Progress
 from workbench.research.sweep_result import Sweep
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
-from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +53,8 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     calendar: str | None = None,
     constraint: Constraint | None = None,
     progress: bool | Listener = True,
+    engine: str = "auto",
+    record: bool = True,
     **grid: Any,
 ) -> Sweep:
     """Backtest a strategy at every point of a grid and keep the statistics.
@@ -60,8 +65,9 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
 
     An interrupt (Ctrl-C, the stop button) ends the sweep and returns what is finished. A
     point whose strategy raises an error is left out of the table and told in the findings;
-    only where no point succeeds is the first error raised. Points run in the order of the
-    grid on one core; the same call gives the same table.
+    only where no point succeeds is the first error raised. The same call gives the same
+    table, whatever the number of cores. The points of a strategy that states a rule run on
+    all of them, those of other strategies one by one, their indicators computed once.
 
     Parameters
     ----------
@@ -76,7 +82,15 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         ``lambda p: p["fast"] < p["slow"]``.
     progress : bool or callable
         Whether to say the plan and show a bar. A callable is told ``(done, total)`` after
-        each point instead, and ends the sweep by raising ``KeyboardInterrupt``.
+        each point or block of points instead, and ends the sweep by raising
+        ``KeyboardInterrupt``.
+    engine : {"auto", "events", "generic", "each"}
+        ``"events"`` works only where the signal changes: all in or flat, one symbol, no stops.
+        ``"generic"`` simulates every bar of any strategy under any choices. ``"each"`` is the
+        code of a backtest, point by point. All give the same numbers, to 1e-9. By default the
+        fastest that is exact; ``Sweep.engine`` tells which.
+    record : bool
+        Whether the points count as trials in the workspace's ledger.
     **grid
         For each swept parameter its values, any iterable; a single value is fixed.
 
@@ -89,7 +103,8 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     ------
     UsageError
         An unknown parameter, a value out of its bounds, nothing to sweep, a constraint
-        that no point passes, a choice that `backtest` refuses.
+        that no point passes, a choice that `backtest` refuses, an engine that would not
+        be exact.
     DataError
         Bars that break the contract, or fewer than two.
 
@@ -113,7 +128,7 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     }
     simulation = prepare(bars, **choices)  # type: ignore[arg-type]
     manifest = Manifest.create("sweep", points.base, simulation.bars, simulation.choices)
-    run = _Run(points, simulation, manifest)
+    run = _Run(points, simulation, manifest, Engine(points, simulation, engine), record)
     with Progress(f"sweep {points.base.name}", len(points), shown=progress) as bar:
         run.start(bar)
     return run.sweep()
@@ -126,6 +141,8 @@ class _Run:
     grid: Grid
     simulation: Simulation
     manifest: Manifest
+    engine: Engine
+    record: bool = True
     findings: list[str] = field(default_factory=list)
     failures: dict[int, Exception] = field(default_factory=dict)
     plan: Plan | None = None
@@ -141,9 +158,13 @@ class _Run:
     def start(self, bar: Progress) -> None:
         """Run all points; an interrupt ends it and loses none that is finished."""
         try:
-            self._probe(bar)
-            for k in self._open():
-                self._step(k, bar)
+            if self.engine.template is None:
+                with self._memo():
+                    self._probe(bar)
+                    for k in self._open():
+                        self._step(k, bar)
+            else:
+                self._run_blocks(bar)
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
@@ -173,7 +194,39 @@ class _Run:
             findings=tuple(self.findings),
             plan=self.plan,
             ledger=self.ledger,
+            engine=self.engine.name,
         )
+
+    def _memo(self) -> AbstractContextManager[object]:
+        if self.engine.name == "each":
+            return nullcontext()
+        bars = self.simulation.bars
+        if bars.columns.nlevels > 1:  # the columns of several symbols are copied on their way
+            return nullcontext()
+        return remember([bars[name].to_numpy() for name in bars.columns])
+
+    def _run_blocks(self, bar: Progress) -> None:
+        """Run the points of a rule; the first block tells what the others will cost."""
+        started = time.perf_counter()
+        for numbers, rows in self.engine.blocks():
+            if self.plan is None:
+                each = (time.perf_counter() - started) / len(numbers)
+                self.plan = Plan(
+                    points=len(self.grid),
+                    bars=len(self.simulation.bars),
+                    seconds=each * (len(self.grid) - len(numbers)) / (os.cpu_count() or 1),
+                    memory_bytes=self.engine.memory + self._table_bytes,
+                )
+                bar.say(str(self.plan))
+            self.table[numbers] = rows
+            self.done[numbers] = True
+            self._uncounted += numbers.tolist()
+            self._count_some()
+            bar.step(len(numbers))
+
+    @property
+    def _table_bytes(self) -> int:
+        return len(self.grid) * (len(_NAMES) + len(self.grid.values)) * 8
 
     def _open(self) -> Iterator[int]:
         return (k for k in range(len(self.grid)) if not self.done[k] and k not in self.failures)
@@ -188,12 +241,11 @@ class _Run:
         if len(probes) > 2:
             self._step(probes[2], None)
         each = time.perf_counter() - started
-        table = len(self.grid) * (len(_NAMES) + len(self.grid.values)) * 8
         self.plan = Plan(
             points=len(self.grid),
             bars=len(self.simulation.bars),
             seconds=each * (len(self.grid) - len(probes)),
-            memory_bytes=memory + table,
+            memory_bytes=memory + self._table_bytes,
         )
         bar.say(str(self.plan))
         bar.step(len(probes))
@@ -212,19 +264,34 @@ class _Run:
 
     def _step(self, k: int, bar: Progress | None) -> None:
         bars = self.simulation.bars.copy(deep=False)  # what a strategy does to its bars stays there
+        strategy = self.grid.strategy(k)
         try:
-            found = self.simulation.stats(evaluate(self.grid.strategy(k), bars))
-        except _FAILURES as error:
-            self.failures[k] = error
+            found = self.engine.point(strategy, bars)
+        except _FAILURES:
+            self._step_alone(k, strategy)
         else:
             self._keep(k, found)
         if bar is not None:
             bar.step()
 
-    def _keep(self, k: int, found: dict[str, float]) -> None:
-        self.table[k] = [found[name] for name in _NAMES]
+    def _step_alone(self, k: int, strategy: Strategy) -> None:
+        """Run a point again with nothing kept: what is kept cannot be written to."""
+        try:
+            with forget():
+                bars = self.simulation.bars.copy(deep=False)
+                found = self.engine.point(strategy, bars)
+        except _FAILURES as error:
+            self.failures[k] = error
+        else:
+            self._keep(k, found)
+
+    def _keep(self, k: int, found: NDArray[np.float64]) -> None:
+        self.table[k] = found
         self.done[k] = True
         self._uncounted.append(k)
+        self._count_some()
+
+    def _count_some(self) -> None:
         late = time.monotonic() - self._counted_at > _BATCH_SECONDS
         if late or len(self._uncounted) >= _BATCH_POINTS:
             self._count()
@@ -233,7 +300,7 @@ class _Run:
         """Write the trials since the last time to the ledger; a kill loses at most a batch."""
         waiting, self._uncounted = self._uncounted, []
         self._counted_at = time.monotonic()
-        if not waiting:
+        if not waiting or not self.record:
             return
         sharpe = _NAMES.index("sharpe")
         periods = float(self.simulation.choices["periods_per_year"])

@@ -89,6 +89,8 @@ class Sweep:
         What it said before it started.
     ledger : Ledger
         Where its points were counted.
+    engine : str
+        What ran the points: ``"events"``, ``"generic"`` or ``"each"``.
     """
 
     manifest: Manifest
@@ -100,6 +102,7 @@ class Sweep:
     findings: tuple[str, ...]
     plan: Plan | None
     ledger: Ledger
+    engine: str = "each"
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -257,6 +260,18 @@ class Sweep:
         variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0
         return deflated_sharpe_ratio(moments, trials=trials, variance=variance)
 
+    def pbo(self, **options: Any) -> Any:
+        """Return the probability that the choice of the best point is overfitted.
+
+        Parameters
+        ----------
+        **options
+            Passed to ``workbench.research.pbo.pbo_of``: ``blocks``, ``stat``.
+        """
+        from workbench.research.pbo import pbo_of
+
+        return pbo_of(self, **options)
+
     def save(self, folder: Path | str | None = None) -> Path:
         """Save the table and the pedigree, under ``data/runs`` by default.
 
@@ -288,7 +303,7 @@ class Sweep:
         data = self.manifest.data
         return (
             f"{self.manifest.strategy} on {', '.join(data.symbols)} {data.timeframe}, "
-            f"{data.bars:,} bars: {len(self):,}{of} points ({swept})"
+            f"{data.bars:,} bars: {len(self):,}{of} points ({swept}), engine {self.engine}"
         )
 
     def _repr_html_(self) -> str:

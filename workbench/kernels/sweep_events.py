@@ -1,0 +1,469 @@
+"""Sweeps of all-in, long or flat: work only where the signal changes.
+
+Where everything is held or nothing, the return of a bar is that of its close, whatever the
+parameters. So sums over a holding are differences of tables made once, a drawdown is
+looked for only where the extremes of blocks of bars allow a deeper one, and a bar on
+which nothing changes costs no more than the comparison that tells so. Fills are computed as
+``workbench.kernels.simulate`` does, operation for operation; sums over bars are in another
+order and agree to 1e-9.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.kernels.book import Records
+from workbench.kernels.codes import Floats, Market, Terms
+from workbench.kernels.compile import jit
+from workbench.kernels.rules import fee_rate
+from workbench.kernels.sweep_signals import FLAT, LONG, Bytes, Rules, signals
+
+__all__ = ["Tables", "run_events", "run_plain", "tables"]
+
+BLOCK = 16
+TILE = 2048
+_NOISE = 1e-9
+# The place of the lowest byte of a word that is 1: each byte's number at the top after the shift.
+_PLACES = np.uint64(sum(k << (61 - 8 * k) for k in range(8)))
+_TOP = np.uint64(61)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+
+STATE = np.dtype(
+    [
+        ("cash", "f8"),
+        ("units", "f8"),
+        ("spent", "f8"),  # notional of the entry
+        ("paid", "f8"),  # its fee
+        ("since", "i8"),  # first bar of the present span
+        ("code", "i8"),  # last answer of the rule
+        ("failed", "i8"),  # 1 where a fill was not of the plain kind
+        ("total", "f8"),  # sum of returns
+        ("squares", "f8"),
+        ("below", "f8"),  # sum of squares of the negative ones
+        ("worth", "f8"),  # sum of equity
+        ("inside", "i8"),
+        ("peak", "f8"),
+        ("top", "i8"),
+        ("depth", "f8"),
+        # of the deepest drawdown: its peak, the bars among which its trough is, what was held there
+        ("level", "f8"),
+        ("fell_from", "i8"),
+        ("fell_first", "i8"),
+        ("fell_last", "i8"),
+        ("fell_cash", "f8"),
+        ("fell_units", "f8"),
+        ("recovered", "i8"),  # the bar that reached its peak again; -1 is none yet
+        ("trips", "i8"),
+        ("wins", "i8"),
+        ("won", "f8"),
+        ("lost", "f8"),
+        ("notional", "f8"),
+        ("fees", "f8"),
+        ("slippage", "f8"),
+    ],
+    align=True,
+)
+
+
+BAR = np.dtype(
+    [
+        ("base", "f8"),  # undisturbed price of a fill
+        ("buy", "f8"),  # price after slippage
+        ("sell", "f8"),
+        ("buy_fee", "f8"),  # per unit
+        ("sell_fee", "f8"),
+        ("divisor", "f8"),  # of money / price, for the fee
+        ("cover", "f8"),  # what a unit costs against equity
+        ("gains", "f8"),  # sums over the bars before: returns, their squares, those of the losses
+        ("squares", "f8"),
+        ("below", "f8"),
+        ("closes", "f8"),
+        ("high_so_far", "f8"),  # of the closes of its block up to this bar, and from it on
+        ("low_so_far", "f8"),
+        ("high_to_end", "f8"),
+        ("low_to_end", "f8"),
+        ("close", "f8"),
+    ],
+    align=True,
+)
+
+REACH = np.dtype([("high", "f8"), ("low", "f8")], align=True)
+
+
+class Tables(NamedTuple):
+    """What all points share.
+
+    What is asked for together lies together: a fill reads one record, not a dozen arrays.
+
+    Parameters
+    ----------
+    close : ndarray, shape (T,)
+    bars : ndarray of BAR, shape (T + 1,)
+        The last one has sums only.
+    blocks : ndarray of REACH
+        Highest and lowest close of each block of bars.
+    lag : int
+        Bars from the decision to its fill.
+    leverage, cash, periods : float
+    """
+
+    close: Floats
+    bars: Records
+    blocks: Records
+    lag: int
+    leverage: float
+    cash: float
+    periods: float
+
+
+@jit
+def tables(market: Market, terms: Terms, cash: float, periods: float) -> Tables:
+    """Make the tables of one symbol."""
+    close = market.close[:, 0].copy()
+    count = len(close)
+    bars = np.zeros(count + 1, BAR)
+    blocks = np.empty((count + BLOCK - 1) // BLOCK, REACH)
+    price_bars(close, close if terms.at_close > 0.0 else market.open[:, 0].copy(), bars, terms)
+    for t in range(count):
+        row, after = bars[t], bars[t + 1]
+        change = close[t] / close[t - 1] - 1.0 if t > 0 else 0.0
+        after.gains = row.gains + change
+        after.squares = row.squares + change * change
+        after.below = row.below + (change * change if change < 0.0 else 0.0)
+        after.closes = row.closes + close[t]
+        row.close = close[t]
+        is_first = t % BLOCK == 0
+        row.high_so_far = close[t] if is_first else max(close[t], bars[t - 1].high_so_far)
+        row.low_so_far = close[t] if is_first else min(close[t], bars[t - 1].low_so_far)
+        blocks[t // BLOCK].high = row.high_so_far
+        blocks[t // BLOCK].low = row.low_so_far
+    for t in range(count - 1, -1, -1):
+        is_last = t == count - 1 or (t + 1) % BLOCK == 0
+        bars[t].high_to_end = close[t] if is_last else max(close[t], bars[t + 1].high_to_end)
+        bars[t].low_to_end = close[t] if is_last else min(close[t], bars[t + 1].low_to_end)
+    lag = 0 if terms.at_close > 0.0 else 1
+    return Tables(close, bars, blocks, lag, terms.sizing.leverage, cash, periods)
+
+
+@jit
+def price_bars(close: Floats, base: Floats, bars: Records, terms: Terms) -> None:
+    """Write what a fill on each bar costs."""
+    costs, leverage = terms.costs, terms.sizing.leverage
+    rate = fee_rate(False, 0.0, costs)
+    for t in range(len(close)):
+        row = bars[t]
+        # Each as in `rules.fill_price`, `trade_for` and `affordable`, to the bit.
+        price = base[t]
+        row.base = price
+        row.buy = max(price + (price * costs.slip_rate + costs.slip_fixed), 0.0)
+        row.sell = max(price - (price * costs.slip_rate + costs.slip_fixed), 0.0)
+        row.buy_fee = costs.per_share + rate * row.buy
+        row.sell_fee = costs.per_share + rate * row.sell
+        row.divisor = 1.0 + row.buy_fee / row.buy
+        row.cover = price + leverage * (abs(row.buy - price) + row.buy_fee)
+
+
+@jit
+def run_events(begin: int, end: int, rules: Rules, shared: Tables, table: Floats) -> int:
+    """Write the statistics of the points from `begin` to before `end` into rows of `table`.
+
+    The first column of a point that must be run by another kernel is NaN; how many there
+    are is returned. The columns are ``backtest.stats.NAMES`` without start and end.
+    """
+    bars = len(shared.close)
+    states = new_states(end - begin, shared.cash)
+    stack = np.zeros((len(rules.program), TILE), np.uint8)
+    codes = np.zeros(TILE + 8, np.uint8)
+    words = np.zeros(TILE // 8, np.uint64)
+    for t in range(0, bars, TILE):
+        size = min(TILE, bars - t)
+        for j in range(end - begin):
+            signals(begin + j, t, rules, stack[:, :size], codes[8 : 8 + size])
+            act(t, size, codes, words, states[j], shared)
+    failed = 0
+    for j in range(end - begin):
+        failed += finish(states[j], shared, table[begin + j])
+    return failed
+
+
+@jit
+def run_plain(targets: Floats, shared: Tables, row: Floats) -> int:
+    """Write the statistics of targets, shape (T, 1), that are 0, 1 or NaN into `row`.
+
+    Returns 1, with NaN in the first column, where they are others or not of the plain kind.
+    """
+    bars = len(shared.close)
+    state = new_states(1, shared.cash)[0]
+    codes = np.zeros(TILE + 8, np.uint8)
+    words = np.zeros(TILE // 8, np.uint64)
+    row[0] = math.nan
+    for t in range(0, bars, TILE):
+        size = min(TILE, bars - t)
+        others = 0
+        for i in range(size):
+            target = targets[t + i, 0]
+            is_long, is_flat = target == 1.0, target == 0.0
+            codes[8 + i] = LONG * is_long + FLAT * is_flat
+            others += (not is_long) & (not is_flat) & (target == target)  # noqa: PLR0124 - no NaN
+        if others > 0:
+            return 1
+        act(t, size, codes, words, state, shared)
+    return finish(state, shared, row)
+
+
+@jit
+def new_states(count: int, cash: float) -> Records:
+    """Return the states before the first bar."""
+    states = np.zeros(count, STATE)
+    for j in range(count):
+        states[j].cash = cash
+        states[j].peak = cash
+        states[j].top = -1
+        states[j].fell_first = -1
+    return states
+
+
+@jit
+def act(t: int, size: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
+    """Act on a tile of answers, which begin at the eighth byte of `codes`."""
+    marks = words.view(np.uint8)
+    count = (size + 7) // 8
+    words[:count] = _NONE
+    codes[7] = state.code
+    for i in range(size):
+        marks[i] = codes[8 + i] != codes[7 + i]
+    state.code = codes[7 + size]
+    scan(t, codes, words[:count], state, shared)
+
+
+@jit
+def scan(t: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
+    """Act on the bars of a tile whose answer is another than that of the bar before."""
+    for w in range(len(words)):
+        word = words[w]
+        while word != _NONE:
+            lowest = word & (~word + _ONE)
+            word ^= lowest
+            i = 8 * w + int((lowest * _PLACES) >> _TOP)
+            code = codes[8 + i]
+            if code == LONG and state.units == 0.0:
+                enter(t + i + shared.lag, state, shared)
+            elif code == FLAT and state.units != 0.0:
+                leave(t + i + shared.lag, state, shared)
+
+
+@jit
+def enter(f: int, state: Records, shared: Tables) -> None:
+    """Buy with all cash at bar `f`."""
+    if f >= len(shared.close):
+        return
+    rest(f, state)
+    row = shared.bars[f]
+    cash, price = state.cash, row.buy
+    quantity = cash / price / row.divisor
+    most = shared.leverage * cash / row.cover
+    if not 0.0 < quantity <= most * (1.0 + _NOISE):
+        state.failed = 1
+        return
+    fee = row.buy_fee * quantity
+    spent = quantity * price
+    after = cash - spent - fee
+    add_return((after + quantity * row.close) / cash - 1.0, state)
+    state.cash = after
+    state.units = quantity
+    state.since = f
+    state.spent = spent
+    state.paid = fee
+    state.notional += spent
+    state.fees += fee
+    state.slippage += abs(price - row.base) * quantity
+
+
+@jit
+def leave(x: int, state: Records, shared: Tables) -> None:
+    """Sell everything at bar `x`."""
+    if x >= len(shared.close):
+        return
+    before = hold(x, state, shared)
+    row = shared.bars[x]
+    quantity, price = state.units, row.sell
+    fee = row.sell_fee * quantity
+    gained = quantity * price
+    cash = state.cash + gained - fee
+    add_return(cash / before - 1.0, state)
+    profit = gained - state.spent - (state.paid + fee)
+    state.trips += 1
+    if profit > 0.0:
+        state.wins += 1
+        state.won += profit
+    else:
+        state.lost -= profit
+    state.notional += gained
+    state.fees += fee
+    state.slippage += abs(price - row.base) * quantity
+    state.cash = cash
+    state.units = 0.0
+    state.since = x
+
+
+@jit
+def add_return(change: float, state: Records) -> None:
+    """Count the return of a bar with a fill."""
+    state.total += change
+    state.squares += change * change
+    if change < 0.0:
+        state.below += change * change
+
+
+@jit
+def rest(f: int, state: Records) -> None:
+    """Account for the bars before `f` on which nothing was held."""
+    if f <= state.since:
+        return
+    cash = state.cash
+    state.worth += cash * (f - state.since)
+    if cash >= state.peak:
+        rise(cash, state.since, f - 1, state)
+    elif cash / state.peak - 1.0 < state.depth:
+        sink(cash, state.since, state.since, state)
+
+
+@jit
+def rise(worth: float, first: int, last: int, state: Records) -> None:
+    """Take a new peak, reached at bar `first` and last seen at `last`."""
+    if state.recovered < 0:
+        state.recovered = first
+    state.peak = worth
+    state.top = last
+
+
+@jit
+def sink(worth: float, first: int, last: int, state: Records) -> None:
+    """Take a new deepest drawdown, whose bar is from `first` to `last`."""
+    state.depth = worth / state.peak - 1.0
+    state.level = state.peak
+    state.fell_from = state.top
+    state.fell_first = first
+    state.fell_last = last
+    state.fell_cash = state.cash
+    state.fell_units = state.units
+    state.recovered = -1
+
+
+@jit
+def extremes(f: int, x: int, shared: Tables) -> tuple[float, float]:
+    """Return the highest and the lowest close of the bars from `f` to before `x`."""
+    first, last = f // BLOCK, (x - 1) // BLOCK
+    if first == last:
+        high = low = shared.close[f]
+        for t in range(f + 1, x):
+            value = shared.close[t]
+            high = value if value > high else high
+            low = value if value < low else low
+        return high, low
+    high, low = shared.bars[f].high_to_end, shared.bars[f].low_to_end
+    for k in range(first + 1, last):
+        block = shared.blocks[k]
+        high = block.high if block.high > high else high
+        low = block.low if block.low < low else low
+    row = shared.bars[x - 1]
+    return max(high, row.high_so_far), min(low, row.low_so_far)
+
+
+@jit
+def hold(x: int, state: Records, shared: Tables) -> float:
+    """Account for the bars before `x` on which all was held; return the equity of the last."""
+    cash, units, f = state.cash, state.units, state.since
+    count = x - f
+    begin, second, end = shared.bars[f], shared.bars[f + 1], shared.bars[x]
+    state.inside += count
+    state.worth += cash * count + units * (end.closes - begin.closes)
+    state.total += end.gains - second.gains
+    state.squares += end.squares - second.squares
+    state.below += end.below - second.below
+    high, low = extremes(f, x, shared)
+    if cash + units * high >= state.peak:
+        for t in range(f, x):
+            worth = cash + units * shared.close[t]
+            if worth >= state.peak:
+                rise(worth, t, t, state)
+            elif worth / state.peak - 1.0 < state.depth:
+                sink(worth, t, t, state)
+    else:
+        worth = cash + units * low
+        if worth / state.peak - 1.0 < state.depth:
+            sink(worth, f, x - 1, state)
+    return cash + units * shared.close[x - 1]  # type: ignore[no-any-return]
+
+
+@jit
+def trough(state: Records, shared: Tables) -> int:
+    """Return the bar of the deepest drawdown; -1 is none."""
+    first = state.fell_first
+    if state.fell_units != 0.0:
+        while first < state.fell_last:
+            worth = state.fell_cash + state.fell_units * shared.close[first]
+            if worth / state.level - 1.0 <= state.depth:
+                break
+            first += 1
+    return first  # type: ignore[no-any-return]
+
+
+@jit
+def finish(state: Records, shared: Tables, row: Floats) -> int:
+    """Account for the last span and write the statistics; return 1 where they are not exact."""
+    bars = len(shared.close)
+    last = state.cash
+    if state.units != 0.0:
+        last = hold(bars, state, shared)
+    else:
+        rest(bars, state)
+    mean = state.total / bars
+    spread = state.squares - bars * mean * mean
+    # Where all returns are alike the difference keeps no digits.
+    if state.failed > 0 or (state.squares > 0.0 and not spread > 1e-5 * state.squares):
+        row[0] = math.nan
+        return 1
+    write_curve(last, mean, spread, state, shared, row)
+    count = state.trips
+    row[10] = state.wins / count if count > 0 else math.nan
+    row[11] = state.won / state.lost if state.lost > 0.0 else math.nan
+    row[12] = (state.won - state.lost) / count if count > 0 else math.nan
+    row[13] = count
+    row[14] = state.inside / bars
+    held = state.worth / bars
+    row[15] = state.notional * shared.periods / bars / held if held > 0.0 else math.nan
+    row[16] = state.fees
+    row[17] = state.slippage
+    row[18] = last
+    row[19] = shared.periods
+    return 0
+
+
+@jit
+def write_curve(
+    last: float, mean: float, spread: float, state: Records, shared: Tables, row: Floats
+) -> None:
+    """Write what `workbench.kernels.statistics.curve` measures."""
+    bars, periods = len(shared.close), shared.periods
+    deviation = math.sqrt(spread / (bars - 1))
+    downside = math.sqrt(max(state.below, 0.0) / bars)
+    root = math.sqrt(periods)
+    growth = last / shared.cash
+    cagr = math.nan if growth < 0.0 else growth ** (periods / bars) - 1.0
+    row[0] = bars
+    row[1] = growth - 1.0
+    row[2] = cagr
+    row[3] = deviation * root
+    row[4] = mean / deviation * root if deviation > 1e-14 else math.nan
+    row[5] = mean / downside * root if downside > 1e-14 else math.nan
+    row[6] = cagr / -state.depth if state.depth < 0.0 else math.nan
+    row[7] = state.depth
+    fell = trough(state, shared)
+    row[8] = fell - state.fell_from if fell >= 0 else 0.0
+    row[9] = 0.0
+    if fell >= 0:
+        row[9] = state.recovered - fell if state.recovered >= 0 else math.nan

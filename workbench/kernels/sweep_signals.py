@@ -1,0 +1,172 @@
+"""Rules over rows of indicators, answered for one point of a sweep at a time.
+
+A rule is a small program, the same for all points: comparisons of operands, joined by
+and, or and not. What an operand is differs from point to point: a row of a table of
+indicators, or a number. The answer is one byte per bar.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.kernels.codes import Floats, Integers
+from workbench.kernels.compile import jit
+
+__all__ = ["AND", "FLAT", "GE", "GT", "KEEP", "LONG", "NOT", "OR", "SHORT", "Rules", "signals"]
+
+GT, GE, AND, OR, NOT = 0, 1, 2, 3, 4
+"""The operations; the first two push an answer, the others work on the last ones."""
+
+KEEP, LONG, FLAT, SHORT = 0, 1, 2, 3
+"""The answer for a bar: no opinion, or what to hold."""
+
+Bytes = NDArray[np.uint8]
+
+
+class Rules(NamedTuple):
+    """The rule of a sweep, and what its operands are at each point.
+
+    Parameters
+    ----------
+    table : ndarray, shape (R, T)
+        Rows of indicators; NaN at most up to ``first``.
+    first : ndarray of int64, shape (R,)
+        The first bar from which a row is known to the end.
+    program : ndarray of int64, shape (K, 3)
+        Operation, left operand, right operand.
+    ends : ndarray of int64, shape (3,)
+        Where the programs for long, short and flat end; an empty one is never true. Where
+        that for flat is empty, flat is whatever is neither long nor short.
+    rows : ndarray of int64, shape (P, S)
+        Per point and operand the row of `table`, -1 for a number.
+    numbers : ndarray, shape (P, S)
+        The numbers.
+    """
+
+    table: Floats
+    first: Integers
+    program: Integers
+    ends: Integers
+    rows: Integers
+    numbers: Floats
+
+
+@jit
+def compare(op: int, left: Floats, right: Floats, out: Bytes) -> None:
+    """Answer a comparison of two rows."""
+    if op == GT:
+        for i in range(len(out)):
+            out[i] = left[i] > right[i]
+    else:
+        for i in range(len(out)):
+            out[i] = left[i] >= right[i]
+
+
+@jit
+def exceeds(op: int, left: Floats, right: float, out: Bytes) -> None:
+    """Answer whether a row is above a number."""
+    if op == GT:
+        for i in range(len(out)):
+            out[i] = left[i] > right
+    else:
+        for i in range(len(out)):
+            out[i] = left[i] >= right
+
+
+@jit
+def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
+    """Answer whether a row is below a number."""
+    if op == GT:
+        for i in range(len(out)):
+            out[i] = left > right[i]
+    else:
+        for i in range(len(out)):
+            out[i] = left >= right[i]
+
+
+@jit
+def join(op: int, out: Bytes, other: Bytes) -> None:
+    """Join two answers into the first."""
+    if op == AND:
+        for i in range(len(out)):
+            out[i] = out[i] & other[i]
+    else:
+        for i in range(len(out)):
+            out[i] = out[i] | other[i]
+
+
+@jit
+def turn(out: Bytes) -> None:
+    """Say yes for no."""
+    for i in range(len(out)):
+        out[i] = 1 - out[i]
+
+
+@jit
+def ask(p: int, begin: int, end: int, t: int, rules: Rules, stack: Bytes) -> int:
+    """Run the program between two ends for bars from `t`; return the bar it is known from.
+
+    The answer is in the first row of `stack`, (depth, bars).
+    """
+    depth, known, bars = 0, 0, stack.shape[1]
+    for k in range(begin, end):
+        op, a, b = rules.program[k, 0], rules.program[k, 1], rules.program[k, 2]
+        if op == NOT:
+            turn(stack[depth - 1])
+        elif op >= AND:
+            depth -= 1
+            join(op, stack[depth - 1], stack[depth])
+        else:
+            left, right = rules.rows[p, a], rules.rows[p, b]
+            out = stack[depth]
+            depth += 1
+            if left >= 0:
+                known = max(known, rules.first[left])
+            if right >= 0:
+                known = max(known, rules.first[right])
+            if left < 0:
+                falls_short(op, rules.numbers[p, a], rules.table[right, t : t + bars], out)
+            elif right < 0:
+                exceeds(op, rules.table[left, t : t + bars], rules.numbers[p, b], out)
+            else:
+                compare(op, rules.table[left, t : t + bars], rules.table[right, t : t + bars], out)
+    return known
+
+
+@jit
+def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
+    """Write the answers of point `p` for bars from `t` on: KEEP, LONG, FLAT or SHORT.
+
+    Parameters
+    ----------
+    stack : ndarray of uint8, shape (depth, bars)
+        To work in.
+    out : ndarray of uint8, shape (bars,)
+    """
+    bars = len(out)
+    is_holding = rules.ends[2] == rules.ends[1]
+    known = ask(p, 0, rules.ends[0], t, rules, stack)
+    yes = stack[0]
+    for i in range(bars):
+        out[i] = yes[i]
+    if rules.ends[0] == 0:
+        out[:] = KEEP
+    if not is_holding:
+        out[: max(min(known - t, bars), 0)] = KEEP
+    if rules.ends[1] > rules.ends[0]:
+        since = ask(p, rules.ends[0], rules.ends[1], t, rules, stack)
+        begin = 0 if is_holding else max(min(since - t, bars), 0)
+        for i in range(begin, bars):
+            out[i] = LONG if out[i] == LONG else SHORT * yes[i]
+        known = max(known, since)
+    if is_holding:
+        for i in range(bars):
+            out[i] = FLAT if out[i] == KEEP else out[i]
+        out[: max(min(known - t, bars), 0)] = KEEP
+        return
+    since = ask(p, rules.ends[1], rules.ends[2], t, rules, stack)
+    for i in range(max(min(since - t, bars), 0), bars):
+        out[i] = FLAT * yes[i] if out[i] == KEEP else out[i]

@@ -1,0 +1,214 @@
+"""Which kernel runs the points of a sweep, and whether it may."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.backtest.stats import NAMES
+from workbench.errors import UsageError, nearest
+from workbench.kernels.sweep_events import Tables, run_events, run_plain, tables
+from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
+from workbench.research.templates import Template
+from workbench.strategy.evaluate import evaluate, unchecked
+from workbench.strategy.lines import Lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from workbench.backtest.engine import Simulation
+    from workbench.kernels.sweep_signals import Rules
+    from workbench.research.grid import Grid
+    from workbench.strategy.base import Strategy
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+__all__ = ["ENGINES", "Engine"]
+
+ENGINES = ("auto", "events", "generic", "each")
+_STATS = NAMES[2:]
+_ROWS = 96 * 2**20  # bytes of indicator rows at a time
+_BLOCK = 64  # points
+
+
+class Engine:
+    """The kernels of a sweep, over one grid and one simulation.
+
+    Parameters
+    ----------
+    grid : Grid
+    simulation : Simulation
+    wanted : {"auto", "events", "generic", "each"}
+
+    Attributes
+    ----------
+    name : str
+        The one that is used. ``"events"`` works only where the signal changes: a rule, or
+        targets that turn out to be 0, 1 and NaN, on one symbol, all in or flat; a point for
+        which it is not exact is run by the generic kernel. ``"generic"`` simulates each bar;
+        ``"each"`` does so point by point through the code of a backtest.
+    template : Template or None
+        The rule of all points; None where points are asked for their targets.
+
+    Raises
+    ------
+    UsageError
+        No such engine, or it would not be exact.
+    """
+
+    def __init__(self, grid: Grid, simulation: Simulation, wanted: str = "auto") -> None:
+        if wanted not in ENGINES:
+            raise UsageError(
+                f"engine may not be {wanted!r}{nearest(str(wanted), ENGINES)}; use "
+                f"{', '.join(ENGINES)}",
+                engine=wanted,
+            )
+        self._grid, self._simulation = grid, simulation
+        is_single = len(simulation.symbols) == 1
+        self.template = Template.of(grid) if is_single and wanted != "each" else None
+        why = _inexact(simulation, self.template)
+        if wanted == "events" and why:
+            raise UsageError(f"the events engine would not be exact: {why}", engine=wanted)
+        self._wanted = wanted
+        self.name = wanted if wanted != "auto" else "generic" if why else "events"
+        self._rows = 0
+        self._periods = float(simulation.choices["periods_per_year"])
+        self._setting = Setting(simulation.market, simulation.cash, self._periods, simulation.terms)
+
+    @cached_property
+    def _tables(self) -> Tables:
+        ours = self._simulation
+        return tables(ours.market, ours.terms, ours.cash, self._periods)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a rule's points need beyond bars and statistics, at most."""
+        bars = len(self._simulation.bars)
+        shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else 0
+        workers = (os.cpu_count() or 1) * bars * 41
+        return shared + workers + self._rows
+
+    def point(self, strategy: Strategy, bars: pd.DataFrame) -> Floats:
+        """Return the statistics of one point from its targets.
+
+        Raises
+        ------
+        UsageError
+            Its targets break the contract; or they are other than 0, 1 and NaN and the
+            events engine was asked for by name.
+        """
+        if self.name == "each":
+            found = self._simulation.stats(evaluate(strategy, bars))
+            return np.array([found[name] for name in _STATS])
+        row = np.empty(len(_STATS))
+        targets = np.require(unchecked(strategy, bars), requirements=["C", "W"])
+        if self.name == "events":
+            if not run_plain(targets, self._tables, row):
+                return row
+            if self._wanted == "events":
+                raise UsageError(
+                    f"the events engine is not exact for {strategy!r}: its targets are other "
+                    "than 0, 1 and NaN, or its returns are all alike; use engine='auto'"
+                )
+        targets = self._simulation.shaped(targets)
+        self._generic(targets[None], row[None])
+        return row
+
+    def _generic(self, targets: Floats, table: Floats) -> None:
+        run_targets(targets, self._setting, table)
+
+    def blocks(self) -> Iterator[tuple[Integers, Floats]]:
+        """Run all points of a rule; yield positions in the grid and their statistics, in blocks.
+
+        The first block is run before the others begin, the others by as many threads as
+        there are cores. A point depends on no other: the numbers are the same however many.
+        """
+        assert self.template is not None  # noqa: S101 - the caller looks
+        at = _places(self._grid)
+        found = Lines.of(self._simulation.bars)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for box in _boxes(self.template, at, np.arange(len(self._grid)), found.shape[0]):
+                rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)
+                self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
+                table = np.empty((len(box), len(_STATS)))
+                begins = list(range(0, len(box), _BLOCK))
+                runs = [pool.submit(self._block, begin, rules, table, box) for begin in begins[1:]]
+                try:
+                    self._block(0, rules, table, box)
+                    yield box[:_BLOCK], table[:_BLOCK]
+                    for begin, run in zip(begins[1:], runs, strict=True):
+                        run.result()
+                        yield box[begin : begin + _BLOCK], table[begin : begin + _BLOCK]
+                finally:
+                    for run in runs:
+                        run.cancel()
+
+    def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
+        end = min(begin + _BLOCK, len(box))
+        if rules is None:  # an indicator has gaps: the rule's targets know what to do with them
+            for k in range(begin, end):
+                bars = self._simulation.bars
+                targets = evaluate(self._grid.strategy(int(box[k])), bars)
+                self._generic(self._simulation.shaped(targets)[None], table[k : k + 1])
+            return
+        if self.name == "events" and not run_events(begin, end, rules, self._tables, table):
+            return
+        for k in range(begin, end):
+            if self.name != "events" or math.isnan(table[k, 0]):
+                run_rules(k, k + 1, rules, self._setting, table)
+
+
+def _inexact(simulation: Simulation, template: Template | None) -> str:
+    """Return why the events engine would not be exact, or nothing."""
+    terms, market = simulation.terms, simulation.market
+    costs, sizing = terms.costs, terms.sizing
+    shorts = template is not None and template.rule.short is not None
+    prices = [market.close] if terms.at_close > 0 else [market.open, market.close]
+    reasons = {
+        "there are several symbols": len(simulation.symbols) > 1,
+        "the rule goes short, and a short's return depends on where it began": shorts,
+        "there are stops": min(terms.stops) < math.inf,
+        "prices are missing": not all(np.isfinite(p).all() for p in prices),
+        "fees have tiers or a minimum": len(costs.tiers) > 1 or costs.minimum != 0,
+        "slippage or participation depends on the volume": (
+            costs.impact > 0 or costs.max_participation < math.inf
+        ),
+        "lots are whole": sizing.lot > 0,
+        "positions are rebalanced while held": sizing.mode > 0,
+        "orders are sized at the decision": sizing.at_fill <= 0,
+        "not all of the equity is used": sizing.cash_buffer != 0 or sizing.leverage < 1,
+    }
+    return next((why for why, holds in reasons.items() if holds), "")
+
+
+def _places(grid: Grid) -> dict[str, Integers]:
+    """Return per swept parameter the place of its value at each point."""
+    sizes = [len(values) for values in grid.values.values()]
+    return dict(zip(grid.values, np.unravel_index(grid.numbers, sizes), strict=True))
+
+
+def _boxes(
+    template: Template, at: dict[str, Integers], points: Integers, bars: int
+) -> Iterator[Integers]:
+    """Divide points, so that the rows of indicators of a part fit into memory."""
+    rows = 0
+    for operand in template.operands:
+        names = template.slots(operand)
+        rows += math.prod(len(np.unique(at[name][points])) for name in names)
+    counts = {name: len(np.unique(places[points])) for name, places in at.items()}
+    widest = max(counts, key=lambda name: counts[name])
+    if rows * bars * 8 <= _ROWS or counts[widest] < 2:
+        yield points
+        return
+    places = at[widest][points]
+    middle = np.unique(places)[counts[widest] // 2]
+    for side in (points[places < middle], points[places >= middle]):
+        yield from _boxes(template, at, side, bars)
