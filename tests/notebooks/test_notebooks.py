@@ -63,7 +63,10 @@ for found in NOTEBOOKS:
 
 def test_the_stories_are_all_there():
     stories = [path.stem for path in NOTEBOOKS if path.parent == ROOT / "notebooks"]
-    assert stories == ["01_data", "02_indicators", "03_strategy", "04_backtest", "05_replay"]
+    assert stories == [
+        *("01_data", "02_indicators", "03_strategy", "04_backtest", "05_replay"),
+        "06_overfitting",
+    ]
 
 
 def test_each_story_leads_to_one_that_is_there():

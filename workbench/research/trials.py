@@ -112,8 +112,9 @@ def clustered_deflated_sharpe(
 
     The number of trials is `effective_trials`; the variance is that of the Sharpe ratios of
     the clusters, each the mean of its members weighted by their inverse variance, or of the
-    trials where there are no clusters. Milder than ``Sweep.deflated_sharpe``, which takes all
-    trials of the ledger for independent.
+    trials where there are no clusters, and at least ``1 / T``, the sampling variance of a
+    Sharpe ratio of 0 (a floor the paper does not have). Milder than
+    ``Sweep.deflated_sharpe``, which takes all trials of the ledger for independent.
 
     Parameters
     ----------
@@ -143,7 +144,8 @@ def clustered_deflated_sharpe(
         sharpes = np.array(
             [_merged(matrix[:, found.labels == k]) for k in range(1, int(found) + 1)]
         )
-    variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0
+    # A few clusters may lie close together by chance; worthless ones differ by 1 / T at least.
+    variance = max(float(sharpes.var(ddof=1)), 1 / len(matrix)) if len(sharpes) > 1 else 0.0
     return deflated_sharpe_ratio(judged, trials=int(found), variance=variance)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Walk"]
 
 _MOST_BYTES = 1 << 30
+_MOST_KEPT = 1 << 28
 
 
 @dataclass
@@ -65,6 +66,8 @@ class Walk:
         self.manifest = Manifest.create(
             "walk_forward", self.grid.base, self.simulation.bars, choices
         )
+        self._end = -1
+        self._known: dict[int, NDArray[np.float64]] = {}
         self.sign = -1.0 if self.stat in LESS_IS_BEST else 1.0
 
     @property
@@ -136,13 +139,28 @@ class Walk:
 
         The first row has the latest opinion of the history, where it has none itself.
         """
-        found = evaluate(self.grid.strategy(k), self.simulation.bars.iloc[:end].copy(deep=False))
+        found = self._shown(k, end)
         window = found[start:].copy()
         for j in np.flatnonzero(np.isnan(window[0])):
             known = found[:start, j]
             known = known[~np.isnan(known)]
             window[0, j] = known[-1] if len(known) else np.nan
         return window
+
+    def _shown(self, k: int, end: int) -> NDArray[np.float64]:
+        """Return a point's targets on all bars before `end`.
+
+        A test window mostly ends where the next train window does: the last are kept.
+        """
+        if self._end != end:
+            self._end, self._known = end, {}
+        if k not in self._known:
+            bars = self.simulation.bars.iloc[:end].copy(deep=False)
+            found = evaluate(self.grid.strategy(k), bars)
+            if found.nbytes * len(self.grid) > _MOST_KEPT:
+                return found
+            self._known[k] = found
+        return self._known[k]
 
     def _count(self, part: Simulation, sharpes: list[float | None]) -> None:
         manifest = Manifest.create("walk_forward", self.grid.base, part.bars, part.choices)
