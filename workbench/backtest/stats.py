@@ -146,3 +146,9 @@ def __getattr__(name: str) -> Any:  # the other measures are loaded when they ar
     from workbench.backtest.measures.face import find
 
     return find(name)
+
+
+def __dir__() -> list[str]:
+    from workbench.backtest.measures.face import NAMES as MEASURES
+
+    return sorted({*globals(), *MEASURES})

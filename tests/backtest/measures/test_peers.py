@@ -225,3 +225,16 @@ def test_every_measure_is_reachable_and_described():
     for name in NAMES:
         found = getattr(wb.stats, name)
         assert ">>>" in found.__doc__, name
+
+
+def test_measures_are_listed_with_the_statistics_of_a_run():
+    assert {"measure", "sharpe", "compare", "CONVENTIONS"} <= set(dir(wb.stats))
+
+
+def test_the_document_names_every_measure():
+    from pathlib import Path
+
+    from workbench.backtest.measures.face import NAMES
+
+    text = (Path(__file__).resolve().parents[3] / "docs" / "statistics.md").read_text()
+    assert [name for name in NAMES if name not in text] == []

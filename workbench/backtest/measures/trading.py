@@ -112,9 +112,8 @@ def capacity(result: Result, participation: float = 0.05, quantile: float = 0.05
 
     Notes
     -----
-    It knows of volume only: a strategy whose profit per trade is small is full long before,
-    when its own trading moves the price. Source: the participation limit of Grinold and Kahn
-    (2000), Active Portfolio Management, chapter 16, turned round.
+    A rule of thumb, no model of impact: it knows of volume only, and a strategy whose profit per
+    trade is small is full long before, when its own trading moves the price.
 
     Examples
     --------
