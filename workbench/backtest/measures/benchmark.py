@@ -117,8 +117,8 @@ def up_capture(returns: Returns, benchmark: Returns) -> float:
     """Return how much of the benchmark's rises was had: 1 is all of them.
 
     Geometric mean return over the bars on which the benchmark rose, over the benchmark's own.
-    NaN where it never rose. Source: Morningstar (2011), Upside/Downside Capture Ratio
-    methodology. empyrical annualises both means first (the same with one period per year); R's
+    NaN where it never rose. Source: Morningstar's upside and downside
+    capture ratio. empyrical annualises both means first (the same with one period per year); R's
     ``UpDownRatios`` divides sums.
 
     Examples
