@@ -41,7 +41,7 @@ def figure(
         Money at each bar out of sample, a column per path; of several, the median is drawn strong.
     folds : pandas.DataFrame
         With the columns ``test_start test_end in_sample out_of_sample``; every other test window
-        is shaded.
+        is shaded; none where they overlap, as those of combinations do.
     stat : str
         What is compared, for the title.
     theme : str or Theme
@@ -98,8 +98,11 @@ def figure(
 
 
 def _shade(upper: Any, lower: Any, folds: pd.DataFrame, look: Theme) -> None:
-    windows = folds[["test_start", "test_end"]].drop_duplicates().iloc[::2]
-    for start, end in windows.itertuples(index=False):
+    windows = folds[["test_start", "test_end"]].drop_duplicates().sort_values("test_start")
+    last = windows["test_start"].shift(-1)
+    if (windows["test_end"] >= last).any():  # of combinations: they would lie on one another
+        return
+    for start, end in windows.iloc[::2].itertuples(index=False):
         for drawn in (upper, lower):
             drawn.add_layout(
                 BoxAnnotation(
