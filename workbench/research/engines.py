@@ -133,7 +133,7 @@ class Engine:
         """
         assert self.template is not None  # noqa: S101 - the caller looks
         at = _places(self._grid)
-        found = Lines.of(self._simulation.bars)
+        found = Lines(self._simulation.bars)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             for box in _boxes(self.template, at, np.arange(len(self._grid)), found.shape[0]):
                 rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)

@@ -151,7 +151,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.table: NDArray[np.float64] = np.full((len(self.grid), len(_NAMES)), np.nan)
         self.done = np.zeros(len(self.grid), dtype=bool)
-        self.ledger = Ledger.open()
+        self.ledger = Ledger.open() if self.record else None
         self._uncounted: list[int] = []
         self._counted_at = time.monotonic()
 
@@ -300,7 +300,7 @@ class _Run:
         """Write the trials since the last time to the ledger; a kill loses at most a batch."""
         waiting, self._uncounted = self._uncounted, []
         self._counted_at = time.monotonic()
-        if not waiting or not self.record:
+        if not waiting or self.ledger is None:
             return
         sharpe = _NAMES.index("sharpe")
         periods = float(self.simulation.choices["periods_per_year"])

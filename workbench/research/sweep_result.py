@@ -87,8 +87,8 @@ class Sweep:
         What one must know before believing the numbers.
     plan : Plan or None
         What it said before it started.
-    ledger : Ledger
-        Where its points were counted.
+    ledger : Ledger or None
+        Where its points were counted; None where they were not.
     engine : str
         What ran the points: ``"events"``, ``"generic"`` or ``"each"``.
     """
@@ -101,7 +101,7 @@ class Sweep:
     names: tuple[str, ...]
     findings: tuple[str, ...]
     plan: Plan | None
-    ledger: Ledger
+    ledger: Ledger | None
     engine: str = "each"
 
     def __len__(self) -> int:
@@ -251,8 +251,9 @@ class Sweep:
                 scope=scope,
             )
         moments = Moments.of(self.best("sharpe").run().returns)
-        trials = self.ledger.count(*scopes[scope])
-        sharpes = self.ledger.sharpes(*scopes[scope])
+        ledger = self.ledger or Ledger.open()
+        trials = ledger.count(*scopes[scope])
+        sharpes = ledger.sharpes(*scopes[scope])
         if trials < len(self):
             annual = self.table[:, self.names.index("sharpe")]
             trials = len(self)

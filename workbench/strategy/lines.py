@@ -37,34 +37,23 @@ _COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """The columns of bars of one or several symbols, and what was computed from them.
+    """Bars of one or several symbols, and what was computed from them.
 
     Parameters
     ----------
-    columns : dict of str to ndarray
-        Field to (T, N), float64.
+    bars : DataFrame
     kept : dict
         Line and symbol to its values; a line that comes twice is computed once.
     """
 
-    columns: dict[str, Floats]
+    bars: pd.DataFrame
     kept: dict[tuple[Line, int], Floats] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, bars: pd.DataFrame) -> Lines:
-        """Read bars."""
-        found = {}
-        for name in bars.columns.get_level_values(0).unique():
-            part = bars[name]
-            values = part.to_numpy(dtype=np.float64, na_value=np.nan)
-            found[str(name)] = values[:, None] if part.ndim == 1 else values
-        return cls(found)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Bars and symbols."""
-        first = next(iter(self.columns.values()))
-        return first.shape[0], first.shape[1]
+        is_single = self.bars.columns.nlevels == 1
+        return len(self.bars), 1 if is_single else self.bars["close"].shape[1]
 
     def values(self, line: Line, j: int) -> Floats:
         """Return a line of symbol `j`, (T,)."""
@@ -76,28 +65,32 @@ class Lines:
     def targets(self, rule: Rule) -> Floats:
         """Return the targets of a rule, (T, N)."""
         bars, count = self.shape
-        weight = 1.0 / count if rule.shared else 1.0
+        if count == 1:
+            return self._targets(rule, 0)[:, None]
         found = np.empty((bars, count))
         for j in range(count):
-            found[:, j] = self._targets(rule, j) * weight
-        return found
+            found[:, j] = self._targets(rule, j)
+        return found / count if rule.shared else found
 
     def _targets(self, rule: Rule, j: int) -> Floats:
-        bars = self.shape[0]
-        nowhere = np.zeros(bars, bool)
-        answers = [
-            (nowhere, ~nowhere) if condition is None else self.answer(condition, j)
-            for condition in (rule.long, rule.short, rule.flat)
-        ]
-        (long, long_known), (short, short_known), (flat, flat_known) = answers
         if rule.flat is None:
-            target = np.where(long, 1.0, np.where(short, -1.0, 0.0))
-            target[~(long_known & short_known)] = np.nan
-            return target
-        target = np.full(bars, np.nan)
-        target[flat & flat_known] = 0.0
-        target[short & short_known] = -1.0
-        target[long & long_known] = 1.0
+            return self._held(rule, j)
+        target = np.full(self.shape[0], np.nan)
+        for condition, value in ((rule.flat, 0.0), (rule.short, -1.0), (rule.long, 1.0)):
+            if condition is not None:
+                holds, known = self.answer(condition, j)
+                target[holds & known] = value
+        return target
+
+    def _held(self, rule: Rule, j: int) -> Floats:
+        target = np.zeros(self.shape[0])
+        unknown = np.zeros(len(target), bool)
+        for condition, value in ((rule.short, -1.0), (rule.long, 1.0)):
+            if condition is not None:
+                holds, known = self.answer(condition, j)
+                np.copyto(target, value, where=holds)
+                unknown |= ~known
+        np.copyto(target, np.nan, where=unknown)
         return target
 
     def answer(self, condition: Condition, j: int) -> tuple[Flags, Flags]:
@@ -123,11 +116,17 @@ class Lines:
         raise UsageError(f"no condition a rule knows: {condition!r}")
 
     def _column(self, name: str, j: int) -> Floats:
-        if name not in self.columns:
+        known = self.bars.columns.get_level_values(0)
+        if name not in known:
             raise UsageError(
-                f"the bars have no column {name}; they have {', '.join(self.columns)}", column=name
+                f"the bars have no column {name}; they have {', '.join(map(str, known.unique()))}",
+                column=name,
             )
-        return np.ascontiguousarray(self.columns[name][:, j])
+        part = self.bars[name]
+        column = part if part.ndim == 1 else part.iloc[:, j]
+        if column.dtype == np.float64:
+            return np.ascontiguousarray(column.to_numpy())
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _compute(self, line: Line, j: int) -> Floats:
         match line:
@@ -149,7 +148,7 @@ class Lines:
 
 def pandas_targets(rule: Rule, bars: pd.DataFrame) -> pd.Series | pd.DataFrame:
     """Return the targets of a rule as ``Strategy.targets`` does."""
-    values = Lines.of(bars).targets(rule)
+    values = Lines(bars).targets(rule)
     if bars.columns.nlevels == 1:
         return pd.Series(values[:, 0], index=bars.index, name="targets")
     return pd.DataFrame(values, index=bars.index, columns=bars["close"].columns)

@@ -233,7 +233,7 @@ class Rule:
         """
         from workbench.strategy.lines import Lines
 
-        return Lines.of(bars).targets(self)
+        return Lines(bars).targets(self)
 
 
 def hold(long: Condition | None, short: Condition | None = None, *, shared: bool = False) -> Rule:
