@@ -40,7 +40,9 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.research.walk_forward import walk_forward
     from workbench.strategy import library as strategies
     from workbench.strategy import rules
+    from workbench.strategy.allocation import Allocation
     from workbench.strategy.base import EventStrategy, Strategy
+    from workbench.strategy.learning import LearningStrategy
     from workbench.strategy.parameters import param
     from workbench.venues.files.reader import load_bars_file
 
@@ -60,6 +62,8 @@ _FACE = {
     # strategies
     "Strategy": "workbench.strategy.base:Strategy",
     "EventStrategy": "workbench.strategy.base:EventStrategy",
+    "LearningStrategy": "workbench.strategy.learning:LearningStrategy",
+    "Allocation": "workbench.strategy.allocation:Allocation",
     "param": "workbench.strategy.parameters:param",
     "strategies": "workbench.strategy.library",
     "rules": "workbench.strategy.rules",
@@ -89,8 +93,10 @@ _FACE = {
 }
 
 __all__ = [
+    "Allocation",
     "Costs",
     "EventStrategy",
+    "LearningStrategy",
     "RiskLimits",
     "Signal",
     "Sizing",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bokeh.resources import Resources
 
 __all__ = ["INLINE"]
@@ -22,7 +24,7 @@ class _Inline(Resources):
     def css_files(self) -> list[str]:
         return []
 
-    def clone(self, *, components: list[str] | None = None) -> _Inline:
+    def clone(self, *, components: Any = None) -> _Inline:
         chosen = self.components if components is None else components
         return _Inline(mode="inline", log_level=self.log_level, components=list(chosen))
 

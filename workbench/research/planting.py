@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -118,7 +118,8 @@ def plant(strategy: Strategy, leak: Plant) -> Strategy:
     >>> evaluate(plant(SmaCross(fast=2, slow=5), PLANTS[0]), bars).ravel()
     array([nan, nan, nan, nan,  1.,  0.,  0.])
     """
-    made = _Leaky()
+    leaky: Any = _Leaky  # made without parameters: what it needs is put in behind their back
+    made: Strategy = leaky()
     made.__dict__["_subject"] = strategy
     made.__dict__["_plant"] = leak
     return made
@@ -202,7 +203,9 @@ def _early_timeframe(targets: pd.DataFrame, closes: pd.DataFrame) -> pd.DataFram
     times = pd.DatetimeIndex(closes.index).tz_localize(None)
     periods = [times.to_period(code).asi8 for code in _PERIODS]
     # the shortest period of several bars; its last close is taken as known from its first bar on
-    several = [p for p in periods if len(np.unique(p)) * 3 <= len(p)] or [np.zeros(len(times))]
+    several = [p for p in periods if len(np.unique(p)) * 3 <= len(p)] or [
+        np.zeros(len(times), dtype=np.int64)
+    ]
     last = closes.groupby(several[0]).transform("last")
     return _where(targets, np.sign(targets) * (last - closes) >= 0)
 
@@ -231,9 +234,10 @@ def _revised(bars: pd.DataFrame, memory: int) -> pd.DataFrame:
     close = bars["close"]
     factor = np.sqrt((close.shift(-later) / close).fillna(1.0))
     for k, column in enumerate(bars.columns):
-        name, symbol = column if bars.columns.nlevels == 2 else (column, None)
+        parts: Any = column if bars.columns.nlevels == 2 else (column, None)
+        name, symbol = parts
         if name in _PRICES:
-            own = factor if symbol is None else factor[symbol]
+            own: Any = factor if symbol is None else factor[symbol]
             changed.isetitem(k, bars.iloc[:, k].to_numpy() * own.to_numpy())
     return changed
 
