@@ -36,7 +36,7 @@ __all__ = ["ENGINES", "Engine"]
 ENGINES = ("auto", "events", "generic", "each")
 _STATS = NAMES[2:]
 _ROWS = 96 * 2**20  # bytes of indicator rows at a time
-_BLOCK = 64  # points
+_BLOCK = 128  # points
 
 
 class Engine:
