@@ -130,7 +130,7 @@ def _say_where(settings: Settings, run_id: str, files: Files) -> None:
     rows = {what: _near(path) for what, path in files.items()} | {
         "the run, to load again": f'wb.load_run("{run_id}")',
         "bars, runs, trial ledger": _near(settings.folder("")),
-        "the web app": "make serve   (or workbench serve --demo)",
+        "the web app": "make demo   (or workbench serve --demo), which prints a login",
         "the notebooks, as stories": "make lab",
     }
     out.print("\n[bold]What to open next[/]")

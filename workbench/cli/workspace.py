@@ -45,7 +45,7 @@ def init(
     out.print(
         f"\nNext:\n  cd {escape(str(folder))}\n"
         "  workbench backtest strategies/pullback.py MSFT\n"
-        "  workbench serve          [dim]# the dashboard is on its first page[/]\n"
+        "  workbench serve --demo   [dim]# prints a login; the dashboard is on its first page[/]\n"
         "  jupyter lab notebooks    [dim]# the notebook explains each step[/]"
     )
 
