@@ -73,7 +73,8 @@ def _header(
     )
     nav = pn.pane.HTML(
         '<nav aria-label="Pages"><span class="badge">PAPER</span>'
-        f'<a href="/">Home</a>{links}</nav>',
+        f'<a href="/">Home</a>{links}<a class="more" href="/reports">Reports</a>'
+        '<a class="more" href="/docs">API</a></nav>',
         stylesheets=[HEADER_CSS],
         margin=(0, 0, 0, 12),
         align="center",
