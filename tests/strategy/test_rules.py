@@ -11,7 +11,12 @@ from workbench.errors import UsageError
 from workbench.strategy import rules
 from workbench.strategy.base import Strategy
 from workbench.strategy.evaluate import evaluate
+from workbench.strategy.lines import Lines
 from workbench.strategy.rules import stated
+
+
+def computed(rule, bars):
+    return Lines(bars).targets(rule)
 
 
 def market(seed, rows=300, gaps=False):
@@ -54,7 +59,7 @@ def test_conditions_join_and_keep_what_is_not_known_apart():
         rules.close.between(45, 55) & (line > 0): (close >= 45) & (close <= 55),
     }
     for condition, expected in cases.items():
-        found = rules.hold(condition).targets(bars)[:, 0]
+        found = computed(rules.hold(condition), bars)[:, 0]
         np.testing.assert_array_equal(found, expected.astype(float).where(average.notna()))
 
 
@@ -64,16 +69,16 @@ def test_a_crossing_is_the_bar_on_which_it_happens():
     fresh = above & ~above.shift(1, fill_value=True)
     fresh.iloc[:20] = False
     crossing = rules.close.crosses_above(rules.sma(20))
-    found = rules.enter(crossing, exit=rules.close < 0).targets(bars)[:, 0]
+    found = computed(rules.enter(crossing, exit=rules.close < 0), bars)[:, 0]
     np.testing.assert_array_equal(found == 1.0, fresh)
 
 
 def test_long_goes_before_short_and_short_before_flat():
     bars = market(5)
     everywhere = rules.close > 0
-    assert (rules.enter(everywhere, everywhere, exit=everywhere).targets(bars) == 1).all()
-    assert (rules.enter(None, everywhere, exit=everywhere).targets(bars) == -1).all()
-    assert (rules.hold(~everywhere, everywhere).targets(bars) == -1).all()
+    assert (computed(rules.enter(everywhere, everywhere, exit=everywhere), bars) == 1).all()
+    assert (computed(rules.enter(None, everywhere, exit=everywhere), bars) == -1).all()
+    assert (computed(rules.hold(~everywhere, everywhere), bars) == -1).all()
 
 
 def test_a_breakout_and_an_indicator_of_a_line():
@@ -81,7 +86,7 @@ def test_a_breakout_and_an_indicator_of_a_line():
     breakout = rules.hold(rules.high > rules.max(20, of=rules.high).shift())
     top = bars["high"].rolling(20).max().shift(1)
     expected = (bars["high"] > top).astype(float).where(top.notna())
-    np.testing.assert_array_equal(breakout.targets(bars)[:, 0], expected)
+    np.testing.assert_array_equal(computed(breakout, bars)[:, 0], expected)
 
 
 def test_expressions_print_compare_hash_and_pickle():

@@ -13,8 +13,9 @@ import numpy as np
 
 from workbench.backtest.stats import NAMES
 from workbench.errors import UsageError, nearest
-from workbench.kernels.sweep_events import Tables, run_events, run_plain, tables
+from workbench.kernels.sweep_events import run_events, run_plain
 from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
+from workbench.kernels.sweep_tables import Tables, tables
 from workbench.research.templates import Template
 from workbench.strategy.evaluate import evaluate, unchecked
 from workbench.strategy.lines import Lines

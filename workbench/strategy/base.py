@@ -195,6 +195,8 @@ class Strategy(BaseStrategy):
     """
 
     _answers = ("targets", "rule")
+    # Whether the targets are derived from a rule.
+    _derives: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if {"targets", "rule"} <= vars(cls).keys():
@@ -203,6 +205,7 @@ class Strategy(BaseStrategy):
                 strategy=cls.__name__,
             )
         super().__init_subclass__(**kwargs)
+        cls._derives = cls.targets is Strategy.targets and cls.rule is not Strategy.rule
 
     def rule(self) -> Rule:
         """Return when to be long, short and flat, as a rule over declared indicators.

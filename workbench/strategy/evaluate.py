@@ -70,7 +70,9 @@ def unchecked(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
     _check_count(strategy, bars)
     rule = stated(strategy)
     if rule is not None:
-        return rule.targets(bars)
+        from workbench.strategy.lines import Lines
+
+        return Lines(bars).targets(rule)
     found = targets(bars)
     if type(found) is pd.Series and found.index is bars.index and bars.columns.nlevels == 1:
         array = found.to_numpy()

@@ -63,7 +63,16 @@ class Lines:
         return found
 
     def targets(self, rule: Rule) -> Floats:
-        """Return the targets of a rule, (T, N)."""
+        """Return the targets of a rule, (T, N): 1 long, -1 short, 0 flat, NaN no opinion.
+
+        Examples
+        --------
+        >>> from workbench.strategy import rules
+        >>> days = pd.date_range("2024-01-01", periods=5, tz="UTC", name="time")
+        >>> bars = pd.DataFrame({"close": [5.0, 4, 3, 4, 5]}, index=days)
+        >>> Lines(bars).targets(rules.hold(rules.close > rules.sma(2))).ravel()
+        array([nan,  0.,  0.,  1.,  1.])
+        """
         bars, count = self.shape
         if count == 1:
             return self._targets(rule, 0)[:, None]
@@ -122,8 +131,8 @@ class Lines:
                 f"the bars have no column {name}; they have {', '.join(map(str, known.unique()))}",
                 column=name,
             )
-        part = self.bars[name]
-        column = part if part.ndim == 1 else part.iloc[:, j]
+        part: Any = self.bars[name]
+        column: pd.Series = part if part.ndim == 1 else part.iloc[:, j]
         if column.dtype == np.float64:
             return np.ascontiguousarray(column.to_numpy())
         return column.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -16,15 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import UsageError, nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
 
 __all__ = ["Condition", "Line", "Rule", "enter", "hold"]
 
@@ -219,22 +215,6 @@ class Rule:
             parts.append("shared=True")
         return f"{how}({', '.join(parts)})"
 
-    def targets(self, bars: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the targets, (T, N): 1 long, -1 short, 0 flat, NaN no opinion.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from workbench.strategy import rules
-        >>> days = pd.date_range("2024-01-01", periods=5, tz="UTC", name="time")
-        >>> bars = pd.DataFrame({"close": [5.0, 4, 3, 4, 5]}, index=days)
-        >>> hold(rules.close > rules.sma(2)).targets(bars).ravel()
-        array([nan,  0.,  0.,  1.,  1.])
-        """
-        from workbench.strategy.lines import Lines
-
-        return Lines(bars).targets(self)
-
 
 def hold(long: Condition | None, short: Condition | None = None, *, shared: bool = False) -> Rule:
     """Make a rule: long while a condition holds, short while the other does, else flat.
@@ -291,9 +271,7 @@ def stated(strategy: Any) -> Rule | None:
     UsageError
         ``rule()`` returned something else.
     """
-    from workbench.strategy.base import Strategy
-
-    if not isinstance(strategy, Strategy) or type(strategy).targets is not Strategy.targets:
+    if not getattr(type(strategy), "_derives", False):
         return None
     rule: Any = strategy.rule()
     if not isinstance(rule, Rule):
