@@ -151,7 +151,7 @@ class Desk:
             await asyncio.to_thread(rehearse)
             updates = self._broker.updates()
             self._is_running = True
-            self._move()
+            await self._move()
             await self._recover()
             self._begin_day(DayStart.of(self._journal, self._equity(), self.clock.now()))
             self._tasks = [
@@ -214,8 +214,7 @@ class Desk:
         if known is not None:
             check_same(intent, known)
         else:
-            level = self.kill_switch.reload()
-            await self._manager.propose(intent, self._context(), level)
+            await self._manager.propose(intent, self._context(), self.kill_switch.reload())
         return outcome(ledger, name, again=known is not None)
 
     async def cancel(self, order_id: str, user: str) -> Order:
@@ -326,19 +325,21 @@ class Desk:
         self._names += 1
         return f"{word}-{self.clock.now():%Y%m%dT%H%M%S%f}-{self._names}"
 
-    def _move(self) -> None:
+    async def _move(self) -> None:
         for quote in self._market.look():
             self._broker.on_quote(quote)
             self._news.quote(quote, self._market.feed.source)
+            await asyncio.sleep(0)  # a fill waits for the disk; let others in between
 
     async def _run_market(self) -> None:
         while True:
             await asyncio.sleep(self._tick)
-            self._move()
+            await self._move()
 
     async def _run_updates(self, updates: AsyncIterator[Update]) -> None:
         async for update in updates:
             await self._manager.update(update)
+            await asyncio.sleep(0)
 
     async def _run_housekeeping(self) -> None:
         while True:
