@@ -40,6 +40,7 @@ def serve(
 
     listener, bound = server.bind(settings)
     with listener:
+        _load_kernels()
         running = server.server(bound)
         out.print(_banner(bound, demo))
         asyncio.run(running.serve(sockets=[listener]))
@@ -100,6 +101,21 @@ def _banner(settings: Settings, demo: bool) -> Panel:
     lines += _demo(settings) if demo else _hint()
     lines.append("[dim]Ctrl-C ends it.[/]")
     return Panel("\n".join(lines), title="Workbench", expand=False, padding=(0, 2))
+
+
+def _load_kernels() -> None:
+    """Have the pages' kernels compiled before anybody waits for a page: it holds up all others."""
+    import workbench as wb
+    from workbench.kernels.compile import cache_folder
+
+    folder = cache_folder()
+    if folder is None or not any(folder.rglob("*.nbi")):
+        out.print("Compiling the kernels, once: about half a minute …")
+    bars = wb.bars("IBM", start="2012", source="sample")
+    cross, breakout = wb.strategies.SmaCross(), wb.strategies.DonchianBreakout()
+    wb.backtest(cross, bars, stops=wb.Stops(loss=0.1), record=False)
+    wb.sweep(cross, bars, record=False, progress=False, fast=[5, 10])
+    wb.sweep(breakout, bars, record=False, progress=False, entry=[15, 20])
 
 
 def _demo(settings: Settings) -> list[str]:
