@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from workbench import __version__
 from workbench.config import Settings
 from workbench.errors import InvariantError
-from workbench.server import components, home, html, login, problems
+from workbench.server import home, html, login, problems
+from workbench.server.components import ComponentFiles
 from workbench.server.guard import Guard, Rules
 from workbench.server.keys import secret_key
 from workbench.server.pages import Context, PageFile, discover, failure, reader, safe, view_of
@@ -71,7 +72,6 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (
         login.router,
         html.router,
-        components.router,
         home.router,
         system.router,
         data.router,
@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(router)
     _mount_pages(app, services)
+    app.add_middleware(ComponentFiles)
     app.add_middleware(StrictJson)
     app.add_middleware(
         Guard,

@@ -1,8 +1,8 @@
 # mypy: allow-untyped-calls
 """The files that Panel's components bring along, and nothing that asking would load.
 
-Panel's own route imports whatever module it is asked for, and so runs its code; this one
-comes before it and serves for modules that a page has loaded already.
+Panel's own route imports whatever module it is asked for, and so runs its code; this layer
+stands before it, on every version of Panel, and serves for modules that a page has loaded.
 """
 
 from __future__ import annotations
@@ -11,28 +11,40 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
 from panel.io.resources import COMPONENT_PATH
 from panel.io.server import ComponentResourceHandler
-from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tornado.web import HTTPError
 
-__all__ = ["router"]
+__all__ = ["ComponentFiles"]
 
-router = APIRouter(include_in_schema=False)
+_PREFIX = f"/{COMPONENT_PATH.strip('/')}/"
 
 
-@router.get(f"/{COMPONENT_PATH.strip('/')}/{{path:path}}")
-def component(path: str) -> Response:
-    """Serve a file that a component names as its own."""
+class ComponentFiles:
+    """Answers what lies below ``/components/`` itself and lets the rest through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a file that a component names as its own, else 404."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith(_PREFIX):
+            await self._app(scope, receive, send)
+            return
+        found = _file(path.removeprefix(_PREFIX))
+        answer = Response(status_code=404) if found is None else FileResponse(found)
+        await answer(scope, receive, send)
+
+
+def _file(path: str) -> Path | None:
     handler: Any = ComponentResourceHandler
     if path.partition("/")[0] not in sys.modules:
-        raise HTTPException(404)
+        return None
     try:
         found = Path(handler.parse_url_path(handler, path))
     except HTTPError:
-        raise HTTPException(404) from None
-    if not found.is_file():
-        raise HTTPException(404)
-    return FileResponse(found)
+        return None
+    return found if found.is_file() else None
