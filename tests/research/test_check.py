@@ -1,4 +1,5 @@
 import json
+import re
 from functools import cached_property
 
 import numpy as np
