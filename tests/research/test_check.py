@@ -222,7 +222,8 @@ def test_the_library_passes_on_the_sample(name):
     report = check(registry.find(name), cuts=24)
     assert report.ok, str(report)
     assert report.table.loc["leaks", "verdict"] == "ok"
-    assert report.table.loc["hunter"].tolist() == ["ok", "found 7 of 7 planted leaks"]
+    assert report.table.loc["hunter", "verdict"] == "ok"
+    assert re.match(r"found (\d) of \1 planted leaks", report.table.loc["hunter", "detail"])
     # how many depends on the time there was; a slow machine tries fewer and says so
     tried = re.match(r"([\d,]+) of 3,269 bars", report.table.loc["rare leaks", "detail"])
     assert int(tried[1].replace(",", "")) >= 100
