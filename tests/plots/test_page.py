@@ -1,6 +1,8 @@
 import re
 
 import pytest
+from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
 from bokeh.plotting import figure
 
 from workbench.errors import UsageError
@@ -21,3 +23,10 @@ def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
 def test_an_unknown_theme_is_refused(tmp_path):
     with pytest.raises(UsageError, match="light"):
         save(figure(), tmp_path / "x.html", theme="lihgt")
+
+
+def test_a_page_is_written_where_the_current_document_has_ended(tmp_path):
+    ended = Document()
+    ended.callbacks.destroy()
+    with patch_curdoc(ended):
+        assert save(figure(), tmp_path / "x.html").exists()

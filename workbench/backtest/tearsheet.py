@@ -23,7 +23,7 @@ from workbench.errors import UsageError
 from workbench.kernels.book import FILL
 from workbench.plots import distribution, monthly
 from workbench.plots import result as picture
-from workbench.plots.inline import INLINE
+from workbench.plots.inline import INLINE, own_document
 from workbench.plots.market import ChartOptions
 from workbench.plots.theme import Theme, find
 
@@ -131,21 +131,23 @@ def _render(result: Any, look: Theme, title: str | None, held: pd.Series) -> str
     )
     for name, root in roots.items():
         root.name = name
-    html: str = file_html(
-        list(roots.values()),
-        INLINE,
-        title=heading,
-        template=_template(),
-        template_variables={
-            **_words(result, look, held),
-            "look": look,
-            "spread": "spread" in roots,
-            "heading": heading,
-            "css": _read("tearsheet.css"),
-            "merged": _merged(chart.count, len(result.bars)),
-        },
-        suppress_callback_warning=True,
-    )
+    words = {
+        **_words(result, look, held),
+        "look": look,
+        "spread": "spread" in roots,
+        "heading": heading,
+        "css": _read("tearsheet.css"),
+        "merged": _merged(chart.count, len(result.bars)),
+    }
+    with own_document():
+        html: str = file_html(
+            list(roots.values()),
+            INLINE,
+            title=heading,
+            template=_template(),
+            template_variables=words,
+            suppress_callback_warning=True,
+        )
     return html
 
 

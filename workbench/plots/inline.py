@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
 from bokeh.resources import Resources
 
-__all__ = ["INLINE"]
+__all__ = ["INLINE", "own_document"]
 
 
 class _Inline(Resources):
@@ -31,3 +35,15 @@ class _Inline(Resources):
 
 INLINE = _Inline(mode="inline", log_level="warn")
 """Give it where Bokeh takes resources."""
+
+
+@contextmanager
+def own_document() -> Iterator[None]:
+    """Write a page beside whatever document is current.
+
+    Bokeh looks at the current document when it writes a page; in a server that may be one
+    whose reader has left, and then writing fails.
+    """
+    document = Document()
+    with patch_curdoc(document):
+        yield

@@ -48,7 +48,10 @@ def html(figure: Any, *, library: bool = True) -> str:
     from bokeh.embed import json_item
     from bokeh.models import Plot
 
-    item = serialize_json(json_item(figure))
+    from workbench.plots.inline import own_document
+
+    with own_document():
+        item = serialize_json(json_item(figure))
     grounds = [plot.background_fill_color for plot in figure.select({"type": Plot})]
     place = f"wb-figure-{uuid4().hex}"
     names = {

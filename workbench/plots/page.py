@@ -8,7 +8,7 @@ from typing import Any
 from bokeh.embed import file_html
 from jinja2 import Template
 
-from workbench.plots.inline import INLINE
+from workbench.plots.inline import INLINE, own_document
 from workbench.plots.theme import FONT, Theme, find
 
 __all__ = ["save"]
@@ -57,6 +57,7 @@ def save(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     words = {"background": look.background, "text": look.text, "font": FONT}
-    html = file_html(figure, INLINE, title, template=_PAGE, template_variables=words)
+    with own_document():
+        html = file_html(figure, INLINE, title, template=_PAGE, template_variables=words)
     target.write_text(html, encoding="utf-8")
     return target
