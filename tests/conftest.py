@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -45,3 +46,11 @@ def visit(chromium):
         assert said == []
 
     return opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_left_documents(request):
+    """Forget the documents of pages whose reader has left: Bokeh keeps them for the process."""
+    module = sys.modules.get("bokeh.io.doc")
+    if module is not None and request.path.parent.name not in ("server", "browser"):
+        module._PATCHED_CURDOCS.clear()

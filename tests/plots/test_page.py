@@ -1,3 +1,4 @@
+import gc
 import re
 
 import pytest
@@ -6,6 +7,7 @@ from bokeh.io.doc import patch_curdoc
 from bokeh.plotting import figure
 
 from workbench.errors import UsageError
+from workbench.plots.inline import is_served
 from workbench.plots.page import save
 
 
@@ -30,3 +32,11 @@ def test_a_page_is_written_where_the_current_document_has_ended(tmp_path):
     ended.callbacks.destroy()
     with patch_curdoc(ended):
         assert save(figure(), tmp_path / "x.html").exists()
+
+
+def test_no_page_is_served_where_the_current_document_is_gone():
+    gone = Document()
+    with patch_curdoc(gone):
+        del gone
+        gc.collect()
+        assert not is_served()

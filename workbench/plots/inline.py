@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.io.doc import patch_curdoc
+from bokeh.io.doc import curdoc, patch_curdoc
 from bokeh.resources import Resources
 
-__all__ = ["INLINE", "own_document"]
+__all__ = ["INLINE", "is_served", "own_document"]
 
 
 class _Inline(Resources):
@@ -47,3 +47,11 @@ def own_document() -> Iterator[None]:
     document = Document()
     with patch_curdoc(document):
         yield
+
+
+def is_served() -> bool:
+    """Tell whether what is drawn now belongs to a page that a server keeps."""
+    try:
+        return curdoc().session_context is not None
+    except RuntimeError:  # the current document is that of a reader who has left
+        return False

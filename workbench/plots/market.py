@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from bokeh.events import DoubleTap, RangesUpdate
-from bokeh.io import curdoc
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, CustomJS, Range1d
 from bokeh.models.layouts import Column
@@ -24,6 +23,7 @@ from bokeh.models.widgets import Div
 from workbench.errors import UsageError
 from workbench.plots.chartdata import CLIENT_LIMIT, MARGIN, VIEW_LIMIT, ChartData
 from workbench.plots.drawing import Drawing, role_of
+from workbench.plots.inline import is_served
 from workbench.plots.panes import Line, Pane, as_lines
 from workbench.plots.reduce import aggregate
 from workbench.plots.scripts import script
@@ -138,7 +138,7 @@ class MarketChart:
             min_height=28,
         )
         served = self.options.server
-        self._served = curdoc().session_context is not None if served is None else served
+        self._served = is_served() if served is None else served
         self._overlays = as_lines(overlays or {})
         self._panes = [(pane, as_lines(pane.lines)) for pane in panes]
         self._load(bars, fills, self.options.symbol)
