@@ -126,8 +126,8 @@ class Engine:
     def _generic(self, targets: Floats, table: Floats) -> None:
         run_targets(targets, self._setting, table)
 
-    def blocks(self) -> Iterator[tuple[Integers, Floats]]:
-        """Run all points of a rule; yield positions in the grid and their statistics, in blocks.
+    def blocks(self, points: Integers) -> Iterator[tuple[Integers, Floats]]:
+        """Run points of a rule; yield positions in the grid and their statistics, in blocks.
 
         The first block is run before the others begin, the others by as many threads as
         there are cores. A point depends on no other: the numbers are the same however many.
@@ -136,7 +136,7 @@ class Engine:
         at = _places(self._grid)
         found = Lines(self._simulation.bars)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for box in _boxes(self.template, at, np.arange(len(self._grid)), found.shape[0]):
+            for box in _boxes(self.template, at, points, found.shape[0]):
                 rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
                 table = np.empty((len(box), len(_STATS)))

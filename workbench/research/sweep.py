@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import time
-import tracemalloc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.backtest import stats
-from workbench.backtest.engine import Simulation, prepare
-from workbench.errors import WorkbenchError
-from workbench.indicators.memo import forget, remember
-from workbench.research.engines import Engine
+from workbench.backtest.engine import prepare
+from workbench.research.finished import Finished
 from workbench.research.grid import Constraint, Grid
 from workbench.research.progress import Listener, Plan, Progress
+from workbench.research.runner import STATS, Cost, Local, Runner
+from workbench.research.source import Source, Whole
 from workbench.research.sweep_result import Sweep
-from workbench.runs.ledger import Ledger, Trial
+from workbench.runs.ledger import Ledger
 from workbench.runs.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -33,12 +29,6 @@ if TYPE_CHECKING:
     from workbench.strategy.base import Strategy
 
 __all__ = ["sweep"]
-
-# What one point may raise without ending the others: what a strategy's own code raises.
-_FAILURES = (WorkbenchError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-_NAMES = stats.NAMES[2:]  # without the labels of the first and the last bar
-_BATCH_SECONDS = 2.0
-_BATCH_POINTS = 2_000
 
 
 def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two of its own
@@ -128,185 +118,85 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     }
     simulation = prepare(bars, **choices)  # type: ignore[arg-type]
     manifest = Manifest.create("sweep", points.base, simulation.bars, simulation.choices)
-    run = _Run(points, simulation, manifest, Engine(points, simulation, engine), record)
+    runner = Local(points, simulation, engine)
+    ledger = Ledger.open() if record else None
+    kept = Finished(points, manifest, float(simulation.choices["periods_per_year"]), ledger)
+    run = _Run(Whole(points), runner, kept, len(simulation.bars))
     with Progress(f"sweep {points.base.name}", len(points), shown=progress) as bar:
         run.start(bar)
-    return run.sweep()
+    return Sweep(
+        manifest=manifest,
+        grid=points,
+        simulation=simulation,
+        numbers=np.flatnonzero(kept.done),
+        table=kept.table[kept.done],
+        names=STATS,
+        findings=tuple(run.findings()),
+        plan=run.plan,
+        ledger=ledger,
+        engine=runner.engine,
+    )
 
 
 @dataclass
 class _Run:
-    """A sweep while it runs: a table that fills up, and what is still to be counted."""
+    """A sweep while it runs: points from a source through a runner to those that are kept."""
 
-    grid: Grid
-    simulation: Simulation
-    manifest: Manifest
-    engine: Engine
-    record: bool = True
-    findings: list[str] = field(default_factory=list)
-    failures: dict[int, Exception] = field(default_factory=dict)
+    source: Source
+    runner: Runner
+    kept: Finished
+    bars: int
     plan: Plan | None = None
     interrupted: bool = False
 
-    def __post_init__(self) -> None:
-        self.table: NDArray[np.float64] = np.full((len(self.grid), len(_NAMES)), np.nan)
-        self.done = np.zeros(len(self.grid), dtype=bool)
-        self.ledger = Ledger.open() if self.record else None
-        self._uncounted: list[int] = []
-        self._counted_at = time.monotonic()
-
     def start(self, bar: Progress) -> None:
         """Run all points; an interrupt ends it and loses none that is finished."""
+        kept = self.kept
         try:
-            if self.engine.template is None:
-                with self._memo():
-                    self._probe(bar)
-                    for k in self._open():
-                        self._step(k, bar)
-            else:
-                self._run_blocks(bar)
+            while len(numbers := self.source.ask()):
+                self._run(numbers, bar)
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
-            self._count()
-        if self.failures and not self.interrupted and not self.done.any():
-            raise next(iter(self.failures.values()))
+            kept.flush()
+        if kept.failures and not self.interrupted and not kept.done.any():
+            raise next(iter(kept.failures.values()))
 
-    def sweep(self) -> Sweep:
-        """Return what is finished."""
-        if self.failures:
-            first, error = next(iter(self.failures.items()))
-            self.findings.append(
-                f"{len(self.failures):,} of {len(self.grid):,} points failed and are left out; "
-                f"the first, {self.grid.strategy(first)!r}: {error}"
-            )
-        if self.interrupted:
-            self.findings.append(
-                f"interrupted: {int(self.done.sum()):,} of {len(self.grid):,} points are finished"
-            )
-        return Sweep(
-            manifest=self.manifest,
-            grid=self.grid,
-            simulation=self.simulation,
-            numbers=np.flatnonzero(self.done),
-            table=self.table[self.done],
-            names=_NAMES,
-            findings=tuple(self.findings),
-            plan=self.plan,
-            ledger=self.ledger,
-            engine=self.engine.name,
-        )
+    def _run(self, numbers: NDArray[np.int64], bar: Progress) -> None:
+        untold = 0  # the plan stands above the bar
+        with closing(self.runner.run(numbers)) as chunks:
+            for done in chunks:
+                self.kept.keep(done)
+                self.source.tell(done.numbers, done.rows)
+                untold += len(done.numbers)
+                if self.runner.cost is None:
+                    continue
+                if self.plan is None:
+                    self._say(self.runner.cost, untold, bar)
+                bar.step(untold)
+                untold = 0
 
-    def _memo(self) -> AbstractContextManager[object]:
-        if self.engine.name == "each":
-            return nullcontext()
-        bars = self.simulation.bars
-        if bars.columns.nlevels > 1:  # the columns of several symbols are copied on their way
-            return nullcontext()
-        return remember([bars[name].to_numpy() for name in bars.columns])
-
-    def _run_blocks(self, bar: Progress) -> None:
-        """Run the points of a rule; the first block tells what the others will cost."""
-        started = time.perf_counter()
-        for numbers, rows in self.engine.blocks():
-            if self.plan is None:
-                each = (time.perf_counter() - started) / len(numbers)
-                self.plan = Plan(
-                    points=len(self.grid),
-                    bars=len(self.simulation.bars),
-                    seconds=each * (len(self.grid) - len(numbers)) / (os.cpu_count() or 1),
-                    memory_bytes=self.engine.memory + self._table_bytes,
-                )
-                bar.say(str(self.plan))
-            self.table[numbers] = rows
-            self.done[numbers] = True
-            self._uncounted += numbers.tolist()
-            self._count_some()
-            bar.step(len(numbers))
-
-    @property
-    def _table_bytes(self) -> int:
-        return len(self.grid) * (len(_NAMES) + len(self.grid.values)) * 8
-
-    def _open(self) -> Iterator[int]:
-        return (k for k in range(len(self.grid)) if not self.done[k] and k not in self.failures)
-
-    def _probe(self, bar: Progress) -> None:
-        """Run the first points to learn what one costs: the first warms up, then memory, time."""
-        ends = [0, len(self.grid) - 1, len(self.grid) // 2]
-        probes = list(dict.fromkeys(ends))
-        self._step(probes[0], None)
-        memory = self._measured_memory(probes[1]) if len(probes) > 1 else 0
-        started = time.perf_counter()
-        if len(probes) > 2:
-            self._step(probes[2], None)
-        each = time.perf_counter() - started
+    def _say(self, cost: Cost, ran: int, bar: Progress) -> None:
+        points = len(self.source.grid)
+        swept = len(self.source.grid.values)
         self.plan = Plan(
-            points=len(self.grid),
-            bars=len(self.simulation.bars),
-            seconds=each * (len(self.grid) - len(probes)),
-            memory_bytes=memory + self._table_bytes,
+            points=points,
+            bars=self.bars,
+            seconds=cost.seconds * (points - ran),
+            memory_bytes=cost.memory_bytes + points * (len(STATS) + swept) * 8,
         )
         bar.say(str(self.plan))
-        bar.step(len(probes))
 
-    def _measured_memory(self, k: int) -> int:
-        """Run a point and return the most memory it held, as Python and numpy count it."""
-        if tracemalloc.is_tracing():  # someone else measures: leave their figures alone
-            self._step(k, None)
-            return 0
-        tracemalloc.start()
-        try:
-            self._step(k, None)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    def _step(self, k: int, bar: Progress | None) -> None:
-        bars = self.simulation.bars.copy(deep=False)  # what a strategy does to its bars stays there
-        strategy = self.grid.strategy(k)
-        try:
-            found = self.engine.point(strategy, bars)
-        except _FAILURES:
-            self._step_alone(k, strategy)
-        else:
-            self._keep(k, found)
-        if bar is not None:
-            bar.step()
-
-    def _step_alone(self, k: int, strategy: Strategy) -> None:
-        """Run a point again with nothing kept: what is kept cannot be written to."""
-        try:
-            with forget():
-                bars = self.simulation.bars.copy(deep=False)
-                found = self.engine.point(strategy, bars)
-        except _FAILURES as error:
-            self.failures[k] = error
-        else:
-            self._keep(k, found)
-
-    def _keep(self, k: int, found: NDArray[np.float64]) -> None:
-        self.table[k] = found
-        self.done[k] = True
-        self._uncounted.append(k)
-        self._count_some()
-
-    def _count_some(self) -> None:
-        late = time.monotonic() - self._counted_at > _BATCH_SECONDS
-        if late or len(self._uncounted) >= _BATCH_POINTS:
-            self._count()
-
-    def _count(self) -> None:
-        """Write the trials since the last time to the ledger; a kill loses at most a batch."""
-        waiting, self._uncounted = self._uncounted, []
-        self._counted_at = time.monotonic()
-        if not waiting or self.ledger is None:
-            return
-        sharpe = _NAMES.index("sharpe")
-        periods = float(self.simulation.choices["periods_per_year"])
-        said = self.ledger.record(
-            Trial(self.manifest, float(self.table[k, sharpe]), periods, self.grid.params(k))
-            for k in waiting
-        )
-        if said and not self.findings:
-            self.findings.append(said)
+    def findings(self) -> Iterator[str]:
+        """Say what did not go as it should."""
+        grid, kept = self.source.grid, self.kept
+        if kept.said:
+            yield kept.said
+        if kept.failures:
+            first, error = next(iter(kept.failures.items()))
+            yield (
+                f"{len(kept.failures):,} of {len(grid):,} points failed and are left out; "
+                f"the first, {grid.strategy(first)!r}: {error}"
+            )
+        if self.interrupted:
+            yield f"interrupted: {int(kept.done.sum()):,} of {len(grid):,} points are finished"

@@ -1,0 +1,182 @@
+"""Who computes the points of a sweep: here, the engines of this process."""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from workbench.backtest.stats import NAMES
+from workbench.errors import WorkbenchError
+from workbench.indicators.memo import forget, remember
+from workbench.research.engines import Engine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.backtest.engine import Simulation
+    from workbench.research.grid import Grid
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+__all__ = ["STATS", "Cost", "Done", "Local", "Runner"]
+
+STATS = NAMES[2:]  # without the labels of the first and the last bar
+# What one point may raise without ending the others: what a strategy's own code raises.
+_FAILURES = (WorkbenchError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Done(NamedTuple):
+    """Points that are finished.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        In the grid.
+    rows : ndarray
+        (points, statistics); NaN for a point that failed.
+    failures : mapping of int to Exception
+        What the points raised that failed.
+    """
+
+    numbers: Integers
+    rows: Floats
+    failures: Mapping[int, Exception] = {}
+
+
+class Cost(NamedTuple):
+    """What was measured on the first points.
+
+    Parameters
+    ----------
+    seconds : float
+        Expected per further point.
+    memory_bytes : int
+        The most that is held while points run, beyond the bars and the table.
+    """
+
+    seconds: float
+    memory_bytes: int
+
+
+class Runner(Protocol):
+    """Computes points, in any order and in chunks as it likes."""
+
+    @property
+    def engine(self) -> str:
+        """What runs them, for the result to tell."""
+        ...
+
+    @property
+    def cost(self) -> Cost | None:
+        """What further points cost; None until it is known."""
+        ...
+
+    def run(self, numbers: Integers) -> Generator[Done, None, None]:
+        """Run points of the grid; closing the iterator ends it early."""
+        ...
+
+
+class Local:
+    """The engines, in this process and on all of its cores.
+
+    The points of a strategy that states a rule run in blocks by threads; those of other
+    strategies one by one, their indicators computed once.
+
+    Parameters
+    ----------
+    grid : Grid
+    simulation : Simulation
+    engine : {"auto", "events", "generic", "each"}
+
+    Raises
+    ------
+    UsageError
+        No such engine, or it would not be exact.
+    """
+
+    def __init__(self, grid: Grid, simulation: Simulation, engine: str = "auto") -> None:
+        self._grid, self._simulation = grid, simulation
+        self._engine = Engine(grid, simulation, engine)
+        self.engine = self._engine.name
+        self.cost: Cost | None = None
+
+    def run(self, numbers: Integers) -> Generator[Done, None, None]:
+        """Run points of the grid; a point depends on no other, so neither do its numbers."""
+        if self._engine.template is not None:
+            yield from self._blocks(numbers)
+            return
+        with self._memo():
+            if self.cost is None:
+                numbers = yield from self._probe(numbers)
+            for k in numbers.tolist():
+                yield self._point(k)
+
+    def _blocks(self, numbers: Integers) -> Iterator[Done]:
+        """Run the points of a rule; the first block tells what the others will cost."""
+        started = time.perf_counter()
+        for at, rows in self._engine.blocks(numbers):
+            if self.cost is None:
+                each = (time.perf_counter() - started) / len(at)
+                self.cost = Cost(each / (os.cpu_count() or 1), self._engine.memory)
+            yield Done(at, rows)
+
+    def _memo(self) -> AbstractContextManager[object]:
+        if self.engine == "each":
+            return nullcontext()
+        bars = self._simulation.bars
+        if bars.columns.nlevels > 1:  # the columns of several symbols are copied on their way
+            return nullcontext()
+        return remember([bars[name].to_numpy() for name in bars.columns])
+
+    def _probe(self, numbers: Integers) -> Generator[Done, None, Integers]:
+        """Run the first points to learn what one costs: the first warms up, then memory, time.
+
+        Returns those that are left.
+        """
+        taken = [0, len(numbers) - 1, len(numbers) // 2]
+        probes = [int(numbers[at]) for at in dict.fromkeys(taken)]
+        memory, seconds = 0, 0.0
+        for at, k in enumerate(probes):
+            started = time.perf_counter()
+            if at == 1:
+                found, memory = self._measured(k)
+            else:
+                found = self._point(k)
+                seconds = time.perf_counter() - started
+            if at == len(probes) - 1:
+                self.cost = Cost(seconds, memory)
+            yield found
+        return np.setdiff1d(numbers, probes)
+
+    def _measured(self, k: int) -> tuple[Done, int]:
+        """Run a point and return the most memory it held, as Python and numpy count it."""
+        if tracemalloc.is_tracing():  # someone else measures: leave their figures alone
+            return self._point(k), 0
+        tracemalloc.start()
+        try:
+            return self._point(k), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def _point(self, k: int) -> Done:
+        try:
+            row = self._row(k)
+        except _FAILURES:
+            # Again with nothing kept: what is kept cannot be written to.
+            try:
+                with forget():
+                    row = self._row(k)
+            except _FAILURES as error:
+                return Done(np.array([k]), np.full((1, len(STATS)), np.nan), {k: error})
+        return Done(np.array([k]), row[None])
+
+    def _row(self, k: int) -> Floats:
+        bars = self._simulation.bars.copy(deep=False)  # what a strategy does to its bars stays here
+        return self._engine.point(self._grid.strategy(k), bars)
