@@ -110,6 +110,29 @@ def test_leverage_lets_more_be_held():
     assert told(capped) == [(1, 0, 100.0, 10.0)]
 
 
+def test_an_order_below_the_least_notional_is_not_made():
+    sizing = Sizing(rebalance="always", min_notional=100)
+    bars = [flat(10), flat(10), flat(11), flat(18), flat(18)]
+    ran = run(bars, [0.5, 0.5, 0.5, 0.5, 0.5], sizing=sizing)
+    # at 11 the correction is 2.27 units, 25 in money; at 18 it is 11.1 units, 200 in money
+    assert told(ran) == [(1, 0, 50.0, 10.0), (4, 0, pytest.approx(-200 / 18), 18.0)]
+    assert ran.small == 1
+
+
+def test_what_closes_is_exempt_from_the_least_notional():
+    sizing = Sizing(min_notional=100)
+    ran = run([flat(10), flat(10), flat(1), flat(1)], [0.2, NAN, 0, NAN], sizing=sizing)
+    assert told(ran) == [(1, 0, 20.0, 10.0), (3, 0, -20.0, 1.0)]
+
+
+def test_an_order_that_the_fill_makes_too_small_is_rejected():
+    # decided at 10 for 120 in money; at an open of 11.2 it is 0.62 * 1060 - 560 = 97
+    bars = [flat(10), flat(10), flat(10), flat(11.2)]
+    ran = run(bars, [0.5, NAN, 0.62, NAN], sizing=Sizing(min_notional=100))
+    assert ran.orders["status"].tolist() == [b.FILLED, b.REJECTED]
+    assert (len(ran.fills), ran.small) == (1, 1)
+
+
 def test_a_flip_is_one_order():
     ran = run([flat(10), flat(10), flat(10), flat(10)], [1, -1, NAN, NAN])
     assert told(ran) == [(1, 0, 100.0, 10.0), (2, 0, -200.0, 10.0)]

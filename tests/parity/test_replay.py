@@ -41,6 +41,14 @@ CHOICES = {
     "at the decision": {"sizing": wb.Sizing(lot=1, at="decision"), "costs": FEES},
     "at the decision, trimmed": {"sizing": wb.Sizing(at="decision", overdraw="trim")},
     "always": {"sizing": wb.Sizing(rebalance="always", cash_buffer=0.02), "costs": FEES},
+    "least notional": {
+        "sizing": wb.Sizing(rebalance="always", min_notional=500.0),
+        "costs": FEES,
+    },
+    "least notional at the decision": {
+        "sizing": wb.Sizing(drift=0.001, min_notional=500.0, at="decision"),
+        "costs": FEES,
+    },
     "drift": {"sizing": wb.Sizing(drift=0.03)},
     "at the close": {"fill": "close", "costs": FEES, "stops": STOPS},
     "at the close, participation": {"fill": "close", "costs": CAPPED, "cash": 20_000_000},
@@ -52,6 +60,7 @@ def assert_same(strategy, bars, **choices):
     replayed = wb.replay(strategy, bars, **choices)
     comparison = compare(tested, replayed)
     assert comparison.ok, str(comparison)
+    assert tested._run.small == replayed._run.small
     assert len(tested.fills)  # a parity of nothing would prove nothing
     pd.testing.assert_frame_equal(tested.orders, replayed.orders, check_exact=True)
     pd.testing.assert_frame_equal(tested.fills, replayed.fills, check_exact=True)

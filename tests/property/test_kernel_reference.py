@@ -79,6 +79,7 @@ sizings = st.builds(
     drift=st.sampled_from([None, None, 0.05]),
     leverage=st.sampled_from([1.0, 1.0, 2.0, 0.5]),
     overdraw=st.sampled_from(["fill", "trim"]),
+    min_notional=st.sampled_from([0.0, 0.0, 900.0, 4_000.0]),
 )
 stops = st.builds(
     Stops,
@@ -113,6 +114,7 @@ def compare(ran, run, cash):
         )
         for name in ("quantity", "price", "fee", "slippage"):
             assert mine[name] == pytest.approx(getattr(theirs, name), rel=1e-9, abs=1e-7)
+    assert ran.small == run.small
     assert len(ran.orders) == len(run.tickets)
     for mine, theirs in zip(ran.orders, run.tickets, strict=True):
         assert (mine["bar"], mine["symbol"], mine["side"]) == (

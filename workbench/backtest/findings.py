@@ -29,6 +29,10 @@ def find(run: Run, stats: Mapping[str, float], dependent: int) -> list[str]:
     found += _overdrawn(run)
     if run.trimmed:
         found.append(f"{run.trimmed} {_s('order', run.trimmed)} trimmed to what could be afforded")
+    if run.small:
+        found.append(
+            f"{run.small} {_s('order', run.small)} below the least notional: not made, or rejected"
+        )
     if dependent:
         found.append(_band(run, dependent))
     left = [name for name, units in zip(run.symbols, run.units[-1], strict=True) if units != 0.0]

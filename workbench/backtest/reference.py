@@ -62,6 +62,7 @@ class Reference:
     tickets: list[Ticket] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
     traded: float = 0.0
+    small: int = 0
     _held: list[Holding] = field(default_factory=list)
 
     def step(self, bars: Sequence[Bar], targets: Sequence[float]) -> None:
@@ -108,13 +109,18 @@ class Reference:
             return
         side = 1 if gap > 0 else -1
         quantity = self._units_for(holding, target, side, budget, holding.mark)
-        if quantity == 0.0:
+        if quantity == 0.0 or self._too_small(target, quantity, holding.mark):
             return
         ticket = Ticket(now, symbol, side, target=target)
         if self.sizing.at == "decision":
             ticket.quantity = ticket.remaining = quantity
         self.tickets.append(ticket)
         holding.pending = len(self.tickets) - 1
+
+    def _too_small(self, target: float, quantity: float, price: float) -> bool:
+        small = target != 0 and 0 < quantity * price < self.sizing.min_notional
+        self.small += small
+        return small
 
     def _wants_trade(self, holding: Holding, target: float, changed: bool, worth: float) -> bool:
         if self.sizing.drift is not None:
@@ -202,6 +208,9 @@ class Reference:
             if units == 0.0:
                 self._end(ticket, "canceled")
                 return 0.0
+            if self._too_small(ticket.target, units, price):
+                self._end(ticket, "rejected")
+                return 0.0
         if allowed == 0.0 and self.costs.remainder == "expire" and ticket.kind == "market":
             self._end(ticket, "expired")
         return min(ticket.remaining, allowed)
@@ -216,6 +225,9 @@ class Reference:
             quantity = self._affordable(ticket, wanted, due, market)
         del due[ticket.symbol]
         if quantity < wanted:
+            first = self.sizing.at == "fill" and ticket.filled == 0
+            if first and self._too_small(ticket.target, quantity, price):
+                quantity = 0.0
             if self.sizing.at == "fill" and ticket.filled == 0:
                 ticket.quantity = quantity
             ticket.remaining = quantity

@@ -36,6 +36,9 @@ class Sizing:
     overdraw : {"fill", "trim"}
         What becomes of an order sized at the decision that the open made too dear: filled
         on margin, or trimmed to what is affordable.
+    min_notional : float
+        Least money an order must move, as venues ask; what closes a position is exempt. A
+        smaller one is not made, or rejected where it turns out to be at the fill.
 
     Raises
     ------
@@ -55,9 +58,11 @@ class Sizing:
     drift: float | None = None
     leverage: float = 1.0
     overdraw: str = "fill"
+    min_notional: float = 0.0
 
     def __post_init__(self) -> None:
         at_least(0.0, self.lot, "lot")
+        at_least(0.0, self.min_notional, "min_notional")
         _check_word(self.at, ("fill", "decision"), "at")
         _check_word(self.rebalance, _MODES, "rebalance")
         _check_word(self.overdraw, ("fill", "trim"), "overdraw")
@@ -79,6 +84,7 @@ class Sizing:
             drift=float(self.drift or 0.0),
             leverage=float(self.leverage),
             trims=1.0 if self.overdraw == "trim" else 0.0,
+            least=float(self.min_notional),
         )
 
 

@@ -45,6 +45,8 @@ class Run(Protocol):
     @property
     def trimmed(self) -> int: ...
     @property
+    def small(self) -> int: ...
+    @property
     def manifest(self) -> Manifest | None: ...
     @property
     def worth(self) -> Floats: ...
@@ -93,6 +95,8 @@ class RunRecord:
         Equity had the profit been taken wherever both stops lay inside a bar.
     trimmed : int
         Orders cut to what could be afforded.
+    small : int
+        Orders below the least notional.
     findings : tuple of str
         What the runner has to say beside what the result finds itself.
     manifest : Manifest, optional
@@ -114,6 +118,7 @@ class RunRecord:
     path_dependent: Sequence[bool] | None = None
     best_equity: pd.Series | None = None
     trimmed: int = 0
+    small: int = 0
     findings: tuple[str, ...] = ()
     manifest: Manifest | None = None
 
@@ -168,6 +173,11 @@ class TapeRun:
         """
         orders = self.ran.orders
         return int(np.sum(orders["trimmed"] > 1e-3 * (orders["trimmed"] + orders["quantity"])))
+
+    @property
+    def small(self) -> int:
+        """Orders below the least notional."""
+        return int(self.ran.small)
 
     @property
     def worth(self) -> Floats:

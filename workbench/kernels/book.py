@@ -45,6 +45,7 @@ ACCOUNT = np.dtype(
         ("orders", "i8"),
         ("pending", "i8"),
         ("held", "i8"),  # how many symbols
+        ("small", "i8"),  # orders not made for the least notional
     ],
     align=True,
 )

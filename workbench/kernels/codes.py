@@ -89,6 +89,8 @@ class SizingCode(NamedTuple):
         Most gross exposure, as a multiple of equity.
     trims : float
         1 where an order sized at the decision is trimmed to what is affordable.
+    least : float
+        Least notional of an order that does more than close a position; 0 for none.
     """
 
     lot: float
@@ -98,6 +100,7 @@ class SizingCode(NamedTuple):
     drift: float
     leverage: float
     trims: float
+    least: float
 
 
 class StopCode(NamedTuple):

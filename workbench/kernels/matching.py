@@ -20,6 +20,7 @@ from workbench.kernels.rules import (
     cash_after,
     fee_of,
     fill_price,
+    is_too_small,
     is_tradable,
     sized,
 )
@@ -120,6 +121,10 @@ def size(
         if quantity == 0.0:
             drop(j, b.CANCELED, book, tape)
             return
+        if is_too_small(want, quantity, price, terms):
+            book.account[0].small += 1
+            drop(j, b.REJECTED, book, tape)
+            return
         cell.remaining = quantity
     cell.due = cell.side * min(cell.remaining, allowed)
     if allowed == 0.0 and terms.costs.expires > 0.0 and cell.kind == MARKET:
@@ -137,8 +142,12 @@ def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms)
         most = affordable(want, quantity, quote, marked(book), others(j, book), traded, terms)
         if most < quantity:
             row = tape.orders[cell.order]
+            is_first = terms.sizing.at_fill > 0.0 and row.filled == 0.0
+            if is_first and is_too_small(want, most, quote.price, terms):
+                book.account[0].small += 1
+                most = 0.0
             row.trimmed = cell.remaining - most
-            if terms.sizing.at_fill > 0.0 and row.filled == 0.0:
+            if is_first:
                 row.quantity = most
             quantity = most
             cell.remaining = most

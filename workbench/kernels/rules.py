@@ -31,6 +31,7 @@ __all__ = [
     "fee_of",
     "fill_price",
     "floor_lot",
+    "is_too_small",
     "is_tradable",
     "sized",
     "stop_hit",
@@ -218,6 +219,15 @@ def affordable(
         if most <= _NOISE * terms.sizing.lot:
             return 0.0
     return most
+
+
+@jit
+def is_too_small(want: Want, quantity: float, price: float, terms: Terms) -> bool:
+    """Tell whether an order is below the least notional (rule 2).
+
+    What closes a position and nothing more, a target of 0, is never too small.
+    """
+    return want.target != 0.0 and 0.0 < quantity * price < terms.sizing.least
 
 
 @jit

@@ -13,10 +13,10 @@ import numpy as np
 
 from workbench.kernels import book as b
 from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
-from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms
+from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
-from workbench.kernels.rules import decided, is_tradable, stop_hit
+from workbench.kernels.rules import decided, is_too_small, is_tradable, stop_hit
 
 __all__ = ["Curves", "Simulated", "play", "simulate"]
 
@@ -34,6 +34,8 @@ class Simulated(NamedTuple):
         The tape; see ``workbench.kernels.book``.
     cells : ndarray of records, shape (N,)
         The state of each symbol at the end.
+    small : int
+        Orders that were not made, or were rejected, for the least notional.
     """
 
     equity: Floats
@@ -42,6 +44,7 @@ class Simulated(NamedTuple):
     fills: Records
     orders: Records
     cells: Records
+    small: int
 
 
 class Curves(NamedTuple):
@@ -79,6 +82,7 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
         tape.fills[:fills].copy(),
         tape.orders[:orders].copy(),
         book.cells,
+        book.account[0].small,
     )
 
 
@@ -266,6 +270,9 @@ def decide(
     if delta == 0.0:
         return
     side = 1.0 if delta > 0.0 else -1.0
+    if is_too_small(Want(target, side, cell.units), abs(delta), cell.mark, terms):
+        book.account[0].small += 1
+        return
     quantity = math.nan if terms.sizing.at_fill > 0.0 else abs(delta)
     cell.goal = target
     place = write_order(j, side, MARKET, quantity, book, tape)

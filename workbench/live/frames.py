@@ -49,6 +49,7 @@ def record_of(runner: Runner) -> RunRecord:
         trimmed=sum(
             slot.trimmed > 1e-3 * (slot.trimmed + slot.quantity) for slot in state.slots.values()
         ),
+        small=runner.decider.small + state.small,
         findings=tuple(findings),
     )
 

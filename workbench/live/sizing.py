@@ -11,8 +11,8 @@ from workbench.core.money import decimal
 from workbench.core.order import Protection
 from workbench.core.ports import Update
 from workbench.core.signal import Side
-from workbench.kernels.codes import StopCode, Terms
-from workbench.kernels.rules import decided
+from workbench.kernels.codes import StopCode, Terms, Want
+from workbench.kernels.rules import decided, is_too_small
 from workbench.venues.sim.floats import FloatBook
 
 __all__ = ["Decision", "TargetDecider", "protection_of"]
@@ -58,10 +58,13 @@ class TargetDecider:
     ----------
     book : FloatBook
     terms : Terms
+    small : int
+        Orders not made for the least notional.
     """
 
     book: FloatBook
     terms: Terms
+    small: int = 0
     _memory: dict[str, _Memory] = field(default_factory=dict)
 
     def decide(self, symbol: str, target: float, equity: float) -> Decision | None:
@@ -88,8 +91,13 @@ class TargetDecider:
         delta = decided(target, cell.units, cell.mark, equity, self.book.traded, self.terms)
         if delta == 0.0:
             return Decision(symbol, target, cancels) if cancels else None
+        side = Side.BUY if delta > 0 else Side.SELL
+        want = Want(target, float(side.sign), cell.units)
+        if is_too_small(want, abs(delta), cell.mark, self.terms):
+            self.small += 1
+            return Decision(symbol, target, cancels) if cancels else None
         quantity = None if sizing.at_fill > 0.0 else decimal(abs(delta), "quantity")
-        return Decision(symbol, target, cancels, Side.BUY if delta > 0 else Side.SELL, quantity)
+        return Decision(symbol, target, cancels, side, quantity)
 
     def sent(self, symbol: str, order_id: str) -> None:
         """Learn that an order was made of a decision."""

@@ -183,6 +183,7 @@ def _inexact(simulation: Simulation, template: Template | None) -> str:
             costs.impact > 0 or costs.max_participation < math.inf
         ),
         "lots are whole": sizing.lot > 0,
+        "orders have a least notional": sizing.least > 0,
         "positions are rebalanced while held": sizing.mode > 0,
         "orders are sized at the decision": sizing.at_fill <= 0,
         "not all of the equity is used": sizing.cash_buffer != 0 or sizing.leverage < 1,

@@ -22,6 +22,7 @@ from workbench.kernels.rules import (
     affordable,
     allowance,
     fill_price,
+    is_too_small,
     is_tradable,
     sized,
     stop_hit,
@@ -31,6 +32,7 @@ from workbench.venues.sim.state import Deal, Slot, VenueState
 __all__ = ["Range", "expire_day", "fill_pending", "watch_stops", "work_resting"]
 
 BOTH_INSIDE = "both stops lay inside the bar"
+_SMALL = "below the least notional"
 _NAMES = {LOSS: "loss", PROFIT: "profit", TRAIL: "trail"}
 _TYPES = {LOSS: OrderType.STOP, PROFIT: OrderType.LIMIT, TRAIL: OrderType.TRAILING_STOP}
 
@@ -158,6 +160,10 @@ def _sized(state: VenueState, slot: Slot, quote: Quote, equity: float) -> float:
         if quantity == 0.0:
             state.finish(slot, OrderState.CANCELED, "nothing to trade at this price")
             return 0.0
+        if is_too_small(want, quantity, quote.price, state.terms):
+            state.small += 1
+            state.finish(slot, OrderState.REJECTED, _SMALL)
+            return 0.0
     if quote.allowed == 0.0 and slot.kind == MARKET and _expires(state, slot):
         state.finish(slot, OrderState.EXPIRED, "the bar's volume left nothing")
         return 0.0
@@ -185,6 +191,10 @@ def _clipped(state: VenueState, slot: Slot, quantity: float, quote: Quote) -> fl
     others = book.gross_beside(symbol)
     most = affordable(want, quantity, quote, book.equity(), others, book.traded, state.terms)
     if most < quantity:
+        is_first = slot.order.target is not None and slot.filled == 0.0
+        if is_first and is_too_small(want, most, quote.price, state.terms):
+            state.small += 1
+            most = 0.0
         state.trim(slot, most)
         return float(most)
     return quantity

@@ -88,6 +88,8 @@ class VenueState:
         Keeps all of it through a restart.
     path_dependent : set of str
         The executions that the order of prices inside a bar decided.
+    small : int
+        Orders rejected for the least notional.
     """
 
     terms: Terms
@@ -100,6 +102,7 @@ class VenueState:
     outbox: deque[Update] = field(default_factory=deque)
     stops: dict[str, tuple[StopCode, Order]] = field(default_factory=dict)
     path_dependent: set[str] = field(default_factory=set)
+    small: int = 0
 
     def accept(self, order: Order, kind: int = MARKET) -> Slot:
         """Take an order in; it has passed the checks."""

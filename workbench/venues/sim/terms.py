@@ -27,6 +27,7 @@ def plain_terms(costs: Costs | None = None, *, leverage: float = 1.0) -> Terms:
     1.0
     """
     sizing = SizingCode(
-        lot=0.0, at_fill=1.0, cash_buffer=0.0, mode=0.0, drift=0.0, leverage=leverage, trims=0.0
-    )
+        lot=0.0, at_fill=1.0, cash_buffer=0.0, mode=0.0, drift=0.0, leverage=leverage, trims=0.0,
+        least=0.0,
+    )  # fmt: skip
     return Terms(encode(costs), sizing, StopCode(math.inf, math.inf, math.inf), 0.0, 0.0)
