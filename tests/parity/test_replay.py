@@ -50,6 +50,7 @@ CHOICES = {
         "costs": FEES,
     },
     "drift": {"sizing": wb.Sizing(drift=0.03)},
+    "by the week": {"sizing": wb.Sizing(rebalance="week", lot=1), "costs": FEES},
     "at the close": {"fill": "close", "costs": FEES, "stops": STOPS},
     "at the close, participation": {"fill": "close", "costs": CAPPED, "cash": 20_000_000},
 }
@@ -90,8 +91,10 @@ def test_every_sample_symbol(symbol):
 @pytest.mark.parametrize(
     "choices",
     [{}, {"costs": FEES, "sizing": wb.Sizing(lot=1)}, {"stops": STOPS, "costs": FEES},
-     {"sizing": wb.Sizing(rebalance="always"), "costs": FEES, "cash": 1_000_000}],
-    ids=["plain", "costs", "stops", "always"],
+     {"sizing": wb.Sizing(rebalance="always"), "costs": FEES, "cash": 1_000_000},
+     {"sizing": wb.Sizing(rebalance="month"), "stops": STOPS},
+     {"sizing": wb.Sizing(rebalance="week", drift=0.01), "costs": FEES}],
+    ids=["plain", "costs", "stops", "always", "month", "week and drift"],
 )  # fmt: skip
 def test_many_symbols_on_one_account(panel, choices):
     assert_same(wb.strategies.Momentum(), panel, **choices)

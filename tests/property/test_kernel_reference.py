@@ -1,11 +1,14 @@
 """Kernel and reference, two authors of one table, agree on bars made by hypothesis."""
 
+from itertools import pairwise
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.backtest.engine import terms_of
+from workbench.backtest.engine import Simulation, terms_of
 from workbench.backtest.reference import Reference
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -75,7 +78,7 @@ sizings = st.builds(
     lot=st.sampled_from([0.0, 1.0, 0.1]),
     at=st.sampled_from(["fill", "decision"]),
     cash_buffer=st.sampled_from([0.0, 0.02]),
-    rebalance=st.sampled_from(["on_change", "always"]),
+    rebalance=st.sampled_from(["on_change", "always", "week", "month"]),
     drift=st.sampled_from([None, None, 0.05]),
     leverage=st.sampled_from([1.0, 1.0, 2.0, 0.5]),
     overdraw=st.sampled_from(["fill", "trim"]),
@@ -89,12 +92,31 @@ stops = st.builds(
 )
 
 
+def ran_by_kernel(market, targets, cash, choices, fill="next_open"):
+    """Run through `Simulation`, which knows the calendar"""
+    sizing = choices[1]
+    index = pd.date_range("2024-01-01", periods=len(targets), tz="UTC", name="time")
+    facts = {"timeframe": "1d", "calendar": "24/7"}
+    bars = pd.DataFrame(index=index)
+    names = tuple(map(str, range(targets.shape[1])))
+    terms = terms_of(*choices, fill)
+    return Simulation(bars, market, names, cash, terms, facts, (), sizing.every).run(targets)
+
+
+def ends_of(every, count):
+    """The last day of each week or month, told by the day after alone."""
+    days = [d.date() for d in pd.date_range("2024-01-01", periods=count + 1)]
+    key = {"week": lambda d: d.isocalendar()[:2], "month": lambda d: (d.year, d.month)}.get(every)
+    return [key is None or key(a) != key(b) for a, b in pairwise(days)]
+
+
 def restate(market, targets, cash, choices, at_close):
     costs, sizing, stops = choices
+    ends = ends_of(sizing.every, len(targets))
     run = Reference(cash=cash, costs=costs, sizing=sizing, stops=stops, at_close=at_close)
     for t in range(len(targets)):
         rows = [tuple(field[t, j] for field in market) for j in range(targets.shape[1])]
-        run.step(rows, targets[t].tolist())
+        run.step(rows, targets[t].tolist(), ends[t])
     return run
 
 
@@ -144,7 +166,7 @@ def test_kernel_and_reference_agree(seed, bars, n, holes, shorts, choices, fill)
     market = make_market(seed, bars, n, holes)
     targets = make_targets(seed, bars, n, shorts)
     cash = 10_000.0
-    ran = simulate(market, targets, cash, terms_of(*choices, fill))
+    ran = ran_by_kernel(market, targets, cash, choices, fill)
     compare(ran, restate(market, targets, cash, choices, fill == "close"), cash)
 
 
@@ -187,8 +209,8 @@ def test_long_only_at_the_fill_never_overdraws(seed, n, choices):
 @given(seed=st.integers(0, 10**6), cut=st.integers(1, 39), choices=st.tuples(costs, sizings, stops))
 def test_the_past_does_not_know_the_future(seed, cut, choices):
     market, targets = make_market(seed, 40, 2, 0.1), make_targets(seed, 40, 2, True)
-    whole = simulate(market, targets, 10_000.0, terms_of(*choices))
+    whole = ran_by_kernel(market, targets, 10_000.0, choices)
     part = Market(*(np.ascontiguousarray(field[:cut]) for field in market))
-    short = simulate(part, np.ascontiguousarray(targets[:cut]), 10_000.0, terms_of(*choices))
+    short = ran_by_kernel(part, np.ascontiguousarray(targets[:cut]), 10_000.0, choices)
     np.testing.assert_array_equal(short.equity, whole.equity[:cut])
     np.testing.assert_array_equal(short.fills, whole.fills[whole.fills["bar"] < cut])

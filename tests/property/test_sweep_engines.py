@@ -164,3 +164,12 @@ def test_gaps_and_the_number_of_cores_change_nothing(monkeypatch):
     bars.iloc[100:110] = np.nan
     told = compare(wb.strategies.SmaCross, bars, "auto", {}, **grid)
     assert told.engine == "generic"
+
+
+@pytest.mark.parametrize("sizing", [{"rebalance": "week"}, {"rebalance": "month", "drift": 0.02}])
+def test_rebalancing_by_calendar_leaves_the_events_engine(sizing):
+    bars, choices = market(3, 300, 0.0), {"sizing": wb.Sizing(**sizing)}
+    grid = {"fast": [2, 5], "slow": [20, 40]}
+    assert compare(wb.strategies.SmaCross, bars, "auto", choices, **grid).engine == "generic"
+    with pytest.raises(UsageError, match="rebalanced"):
+        compare(wb.strategies.SmaCross, bars, "events", choices, **grid)

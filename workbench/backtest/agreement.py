@@ -11,6 +11,7 @@ import pandas as pd
 from workbench.backtest import terms
 from workbench.backtest.reference import Reference
 from workbench.backtest.tape import Run
+from workbench.data.period_ends import period_ends
 from workbench.errors import UsageError
 from workbench.kernels.codes import Floats
 
@@ -108,8 +109,9 @@ def check(run: Run, budget: int = BUDGET) -> Agreement:
     )
     columns = [_field(run.bars, name)[:count].tolist() for name in _FIELDS]
     targets = run.targets.to_numpy("float64")[:count].tolist()
-    for *fields, wanted in zip(*columns, targets, strict=True):
-        second.step(list(zip(*fields, strict=True)), wanted)
+    ends = _ends(run, choices.sizing.every)[:count]
+    for *fields, wanted, is_end in zip(*columns, targets, ends, strict=True):
+        second.step(list(zip(*fields, strict=True)), wanted, is_end)
     return _compared(run, second, count)
 
 
@@ -161,6 +163,14 @@ def _fills_off(run: Run, fills: np.ndarray, second: Reference) -> list[tuple[int
     shared = min(len(fills), len(theirs))
     bar = int(fills[shared]["bar"]) if len(fills) > shared else theirs[shared].bar
     return [(bar, f"{len(fills)} fills, the reference has {len(theirs)}")]
+
+
+def _ends(run: Run, every: str | None) -> list[bool]:
+    index = pd.DatetimeIndex(run.bars.index)
+    if every is None:
+        return [True] * len(index)
+    timeframe, calendar = run.choices["timeframe"], run.choices["calendar"]
+    return [bool(end) for end in period_ends(index, every, timeframe, calendar)]
 
 
 def _field(bars: pd.DataFrame, name: str) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from workbench.costs.costs import Costs
 from workbench.costs.encode import encode
 from workbench.data import schema
 from workbench.data.calendar import periods_per_year
+from workbench.data.period_ends import period_ends
 from workbench.errors import DataError, UsageError, nearest
 from workbench.kernels.codes import Floats, Market, Terms
 from workbench.kernels.simulate import Simulated, simulate
 from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.strategy.base import Strategy
 
 __all__ = ["Simulation", "backtest", "prepare", "terms_of"]
@@ -152,7 +156,8 @@ def prepare(
         "risk_free": 0.0,
     }
     market = Market(*(_array(checked, name, len(info.symbols)) for name in schema.FIELDS))
-    return Simulation(checked, market, info.symbols, float(cash), terms, choices, inferred)
+    every = (sizing or Sizing()).every
+    return Simulation(checked, market, info.symbols, float(cash), terms, choices, inferred, every)
 
 
 def terms_of(
@@ -207,6 +212,8 @@ class Simulation:
         What the numbers depend on beside strategy and bars.
     inferred : tuple of str
         What the bars did not tell and was inferred.
+    every : {"day", "week", "month"}, optional
+        The calendar period at whose end the portfolio is rebalanced.
     """
 
     bars: pd.DataFrame
@@ -216,6 +223,15 @@ class Simulation:
     terms: Terms
     choices: Mapping[str, Any]
     inferred: tuple[str, ...] = ()
+    every: str | None = None
+
+    @cached_property
+    def due(self) -> NDArray[np.bool_] | None:
+        """Whether a bar is one to rebalance on, of shape (T,); None where any may be."""
+        if self.every is None:
+            return None
+        index = pd.DatetimeIndex(self.bars.index)
+        return period_ends(index, self.every, self.choices["timeframe"], self.choices["calendar"])
 
     def run(self, targets: Floats) -> Simulated:
         """Run targets through the fill table.
@@ -230,7 +246,7 @@ class Simulation:
         UsageError
             Another shape, or an infinite target.
         """
-        return simulate(self.market, self.shaped(targets), self.cash, self.terms)
+        return simulate(self.market, self.taken(targets), self.cash, self.terms)
 
     def stats(self, targets: Floats) -> dict[str, float]:
         """Return the statistics alone, without `start` and `end`; nothing else is kept."""
@@ -254,11 +270,12 @@ class Simulation:
                 bars=len(self.bars),
                 warmup=getattr(strategy, "warmup", 0),
             )
-        ran = self.run(values)
+        told = self.taken(values)
+        ran = simulate(self.market, told, self.cash, self.terms)
         best = None
         if ran.fills["both"].any():
             upper = self.terms._replace(best_first=1.0)
-            best = simulate(self.market, values, self.cash, upper).equity
+            best = simulate(self.market, told, self.cash, upper).equity
         return Result(
             TapeRun(
                 strategy=strategy,
@@ -273,8 +290,22 @@ class Simulation:
             )
         )
 
+    def taken(self, targets: Floats) -> Floats:
+        """Return targets as the kernels take them: `shaped`, and only those on bars to trade on.
+
+        On the last bar of a period they are the last ones that were not NaN.
+        """
+        values = self.shaped(targets)
+        if self.due is None:
+            return values
+        rows = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
+        latest = np.maximum.accumulate(rows, axis=0)
+        kept = np.take_along_axis(values, np.maximum(latest, 0), axis=0)
+        kept[~self.due] = np.nan
+        return np.require(kept, requirements=["C", "W"])
+
     def shaped(self, targets: Floats) -> Floats:
-        """Return targets as the kernels take them, (T, N).
+        """Return targets as an array of the shape of the bars, (T, N).
 
         Raises
         ------

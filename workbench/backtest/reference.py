@@ -8,10 +8,10 @@ the two is agreement of two authors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workbench.backtest.reference_words import Bar, Execution, Holding, Ticket
+from workbench.backtest.reference_words import Bar, Execution, Holding, Ticket, highest
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
 from workbench.costs.costs import Costs
@@ -65,8 +65,12 @@ class Reference:
     small: int = 0
     _held: list[Holding] = field(default_factory=list)
 
-    def step(self, bars: Sequence[Bar], targets: Sequence[float]) -> None:
-        """Take one bar of each symbol and the targets decided at its close."""
+    def step(self, bars: Sequence[Bar], targets: Sequence[float], ends: bool = True) -> None:
+        """Take one bar of each symbol and the targets decided at its close.
+
+        `ends` tells whether the bar is the last of its period; asked for where rebalancing is
+        by calendar.
+        """
         if not self._held:
             self._held = [Holding() for _ in bars]
         now = len(self.equity)
@@ -80,7 +84,7 @@ class Reference:
             if not math.isnan(bar[3]):
                 holding.mark = bar[3]
         worth = self._worth()
-        for symbol, target in enumerate(targets):
+        for symbol, target in enumerate(self._opinions(targets, worth, ends)):
             self._decide(now, symbol, target, worth)
         if self.at_close:
             self._auction(now, [bar[3] for bar in bars], [bar[4] for bar in bars])
@@ -93,8 +97,9 @@ class Reference:
     def _decide(self, now: int, symbol: int, target: float, worth: float) -> None:
         holding = self._held[symbol]
         pending = None if holding.pending is None else self.tickets[holding.pending]
-        leaving = pending is not None and pending.kind != "market"
-        if math.isnan(target) or math.isnan(holding.mark) or leaving or target == holding.barred:
+        if math.isnan(target) or math.isnan(holding.mark) or target == holding.barred:
+            return
+        if self._is_leaving(holding):
             return
         changed = target != holding.opinion
         if not self._wants_trade(holding, target, changed, worth):
@@ -122,8 +127,22 @@ class Reference:
         self.small += small
         return small
 
+    def _opinions(self, told: Sequence[float], worth: float, ends: bool) -> Sequence[float]:
+        """Return what counts today: what is told, or where a calendar rules all in force."""
+        if self.sizing.rebalance in ("on_change", "always"):
+            return told
+        for holding, target in zip(self._held, told, strict=True):
+            holding.wish = holding.wish if math.isnan(target) else target
+        free = [h for h in self._held if h.wish != h.barred and not self._is_leaving(h)]
+        slack = -1.0 if self.sizing.drift is None else self.sizing.drift * worth
+        off = [h for h in free if abs(h.units * h.mark - h.wish * worth) > slack]
+        return [h.wish for h in self._held] if ends and off else []
+
+    def _is_leaving(self, holding: Holding) -> bool:
+        return holding.pending is not None and self.tickets[holding.pending].kind != "market"
+
     def _wants_trade(self, holding: Holding, target: float, changed: bool, worth: float) -> bool:
-        if self.sizing.drift is not None:
+        if self.sizing.drift is not None and self.sizing.rebalance in ("on_change", "always"):
             holding.opinion, holding.barred = target, math.nan
             off = abs(holding.units * holding.mark - target * worth)
             return off > self.sizing.drift * worth
@@ -263,7 +282,7 @@ class Reference:
 
         if fits(wanted / (1 + 1e-9)):
             return wanted
-        most = _highest(fits, closing, wanted)
+        most = highest(fits, closing, wanted)
         if most <= 1e-9 * wanted:
             return 0.0
         if self.sizing.lot:
@@ -294,8 +313,7 @@ class Reference:
     def _watch(self, now: int, symbol: int, bar: Bar) -> None:
         holding = self._held[symbol]
         opened, high, low, _, volume = bar
-        leaving = holding.pending is not None and self.tickets[holding.pending].kind != "market"
-        if not holding.units or leaving or not self._can_fill(opened, volume):
+        if not holding.units or self._is_leaving(holding) or not self._can_fill(opened, volume):
             return
         hit = self._trigger(holding, opened, high, low)
         if hit is None:
@@ -378,14 +396,3 @@ class Reference:
         self.executions.append(
             Execution(now, ticket.symbol, ticket.side, quantity, price, fee, slippage, place, both)
         )
-
-
-def _highest(fits: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the highest number between that fits, `low` being one that does."""
-    for _ in range(200):
-        middle = (low + high) / 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
-    return low

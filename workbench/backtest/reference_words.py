@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Bar", "Execution", "Holding", "Ticket"]
+__all__ = ["Bar", "Execution", "Holding", "Ticket", "highest"]
 
 Bar = tuple[float, float, float, float, float]
 """Open, high, low, close, volume; NaN is missing."""
@@ -52,6 +53,18 @@ class Holding:
     mark: float = math.nan
     opinion: float = 0.0
     barred: float = math.nan
+    wish: float = math.nan
     opener: int = -1
     pending: int | None = None
     used: float = 0.0
+
+
+def highest(fits: Callable[[float], bool], low: float, high: float) -> float:
+    """Return the highest number between that fits, `low` being one that does."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

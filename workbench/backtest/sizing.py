@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workbench.costs.checks import at_least
+from workbench.data.period_ends import PERIODS
 from workbench.errors import UsageError, nearest
 from workbench.kernels.codes import SizingCode
 
 __all__ = ["Sizing"]
 
-_MODES = ("on_change", "always")
+_MODES = ("on_change", "always", *PERIODS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +27,14 @@ class Sizing:
         overdraws) or those of the close the decision was made at (a quantity order).
     cash_buffer : float
         Fraction of equity left out, at least 0 and below 1.
-    rebalance : {"on_change", "always"}
-        Trade when the target changes, or bring the holding to the target on each bar.
+    rebalance : {"on_change", "always", "day", "week", "month"}
+        Trade when the target changes, or bring the holding to the target on each bar, or
+        bring the whole portfolio to the targets in force on the last bar of each period, as
+        the calendar of the bars knows it; between, nothing is decided.
     drift : float, optional
-        Trade when the held weight is off the target by more than this fraction of equity;
-        takes the place of `rebalance`.
+        Trade when the held weight is off the target by more than this fraction of equity,
+        symbol by symbol in the place of ``"on_change"`` and ``"always"``; at the end of a
+        period the whole portfolio, where any symbol is off.
     leverage : float
         Most gross exposure as a multiple of equity, above 0.
     overdraw : {"fill", "trim"}
@@ -73,9 +77,17 @@ class Sizing:
         if self.drift is not None:
             at_least(0.0, self.drift, "drift")
 
+    @property
+    def every(self) -> str | None:
+        """The calendar period at whose end the portfolio is rebalanced; None is none."""
+        return self.rebalance if self.rebalance in PERIODS else None
+
     def code(self) -> SizingCode:
         """Return the named tuple that kernels compute with."""
-        mode = 2.0 if self.drift is not None else float(_MODES.index(self.rebalance))
+        # Between the ends of periods the kernels are given no targets, so at one all are traded.
+        mode = 1.0 if self.every else float(_MODES.index(self.rebalance))
+        if self.drift is not None:
+            mode = 3.0 if self.every else 2.0
         return SizingCode(
             lot=float(self.lot),
             at_fill=1.0 if self.at == "fill" else 0.0,

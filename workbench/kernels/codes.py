@@ -82,9 +82,10 @@ class SizingCode(NamedTuple):
     cash_buffer : float
         Fraction of equity left out.
     mode : float
-        When to trade: 0 on a change of target, 1 on each bar, 2 on drift.
+        When to trade: 0 on a change of target, 1 on each bar with a target, 2 on the drift of a
+        symbol, 3 all symbols on the drift of any.
     drift : float
-        For mode 2: fraction of equity the weight may be off.
+        For modes 2 and 3: fraction of equity the weight may be off.
     leverage : float
         Most gross exposure, as a multiple of equity.
     trims : float

@@ -31,6 +31,7 @@ __all__ = [
     "fee_of",
     "fill_price",
     "floor_lot",
+    "is_drifted",
     "is_too_small",
     "is_tradable",
     "sized",
@@ -140,6 +141,12 @@ def trade_for(want: Want, budget: float, price: float, traded: float, terms: Ter
         if delta * want.side <= _NOISE * terms.sizing.lot:
             return 0.0
     return delta
+
+
+@jit
+def is_drifted(target: float, held: float, mark: float, equity: float, terms: Terms) -> bool:
+    """Tell whether a held weight is off its target by more than is let pass (rule 3)."""
+    return mark > 0.0 and abs(held * mark - target * equity) > terms.sizing.drift * equity
 
 
 @jit

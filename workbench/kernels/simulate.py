@@ -16,7 +16,7 @@ from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
-from workbench.kernels.rules import decided, is_too_small, is_tradable, stop_hit
+from workbench.kernels.rules import decided, is_drifted, is_too_small, is_tradable, stop_hit
 
 __all__ = ["Curves", "Simulated", "play", "simulate"]
 
@@ -108,7 +108,9 @@ def play(
             tape = grown(tape, book)
         trade_bar(t, market, book, tape, terms)
         worth = mark_closes(t, market.close, account[0].cash, cells)
-        if has_news(t, targets, cells, mode):
+        if has_news(t, targets, cells, mode) and (
+            mode < 3.0 or is_off(t, targets, worth, cells, terms)
+        ):
             if is_full(tape, book):
                 tape = grown(tape, book)
             for j in range(n):
@@ -204,6 +206,18 @@ def has_news(t: int, targets: Floats, cells: Records, mode: float) -> bool:
 
 
 @jit
+def is_off(t: int, targets: Floats, equity: float, cells: Records, terms: Terms) -> bool:
+    """Tell whether the weight of any symbol that may be traded has drifted off its target."""
+    for j in range(len(cells)):
+        cell, target = cells[j], targets[t, j]
+        if math.isnan(target) or cell.kind != MARKET or target == cell.locked:
+            continue
+        if is_drifted(target, cell.units, cell.mark, equity, terms):
+            return True
+    return False
+
+
+@jit
 def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
     """Take the closes of bar `t` as the last known prices; return equity."""
     worth = cash
@@ -261,8 +275,7 @@ def decide(
         return
     cell.locked = math.nan
     cell.last = target
-    is_near = abs(cell.units * cell.mark - target * equity) <= terms.sizing.drift * equity
-    if mode > 1.0 and is_near:
+    if mode == 2.0 and not is_drifted(target, cell.units, cell.mark, equity, terms):
         return
     if cell.order >= 0:
         drop(j, b.CANCELED, book, tape)

@@ -176,6 +176,7 @@ class Runner:
         self.equity: Floats = np.empty(shape[0])
         self.cash: Floats = np.empty(shape[0])
         self._day_start = (self.times[0].date(), simulation.cash)
+        self._in_force: Floats = np.full(shape[1], np.nan)
 
     def run(self, *, progress: bool) -> None:
         """Go through the bars, then hold the books against the venue's statement."""
@@ -232,10 +233,11 @@ class Runner:
 
     def _decide(self, row: int, limits: dict[str, Decimal]) -> None:
         equity = self.decider.book.equity()
+        wanted = self._wanted(row, equity)
         if self.times[row].date() != self._day_start[0]:
             before = self.equity[row - 1] if row else equity
             self._day_start = (self.times[row].date(), float(before))
-        for symbol, target in zip(self.simulation.symbols, self.targets[row].tolist(), strict=True):
+        for symbol, target in wanted.items():
             decision = self.decider.decide(symbol, target, equity)
             if decision is None:
                 continue
@@ -244,6 +246,18 @@ class Runner:
                 self._listen()
             if decision.side is not None:
                 self._send(row, decision, decision.side, limits.get(symbol))
+
+    def _wanted(self, row: int, equity: float) -> dict[str, float]:
+        """Return the targets to act on: of the bar, or at the end of a period all in force."""
+        told, due = self.targets[row], self.simulation.due
+        if due is not None:
+            told = self._in_force = np.where(np.isnan(told), self._in_force, told)
+            if not due[row]:
+                return {}
+        wanted = dict(zip(self.simulation.symbols, told.tolist(), strict=True))
+        if self.simulation.terms.sizing.mode == 3.0 and not self.decider.is_off(wanted, equity):
+            return {}
+        return wanted
 
     def _send(self, row: int, decision: Decision, side: Side, limit: Decimal | None) -> None:
         symbol, time = decision.symbol, self.times[row]

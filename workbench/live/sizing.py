@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from workbench.core.order import Protection
 from workbench.core.ports import Update
 from workbench.core.signal import Side
 from workbench.kernels.codes import StopCode, Terms, Want
-from workbench.kernels.rules import decided, is_too_small
+from workbench.kernels.rules import decided, is_drifted, is_too_small
 from workbench.venues.sim.floats import FloatBook
 
 __all__ = ["Decision", "TargetDecider", "protection_of"]
@@ -84,8 +85,7 @@ class TargetDecider:
         if not cell.mark > 0.0 or memory.leg is not None or target == memory.locked:
             return None
         memory.locked, memory.last = math.nan, target
-        is_near = abs(cell.units * cell.mark - target * equity) <= sizing.drift * equity
-        if sizing.mode > 1.0 and is_near:
+        if sizing.mode == 2.0 and not is_drifted(target, cell.units, cell.mark, equity, self.terms):
             return None
         cancels = memory.pending
         delta = decided(target, cell.units, cell.mark, equity, self.book.traded, self.terms)
@@ -98,6 +98,17 @@ class TargetDecider:
             return Decision(symbol, target, cancels) if cancels else None
         quantity = None if sizing.at_fill > 0.0 else decimal(abs(delta), "quantity")
         return Decision(symbol, target, cancels, side, quantity)
+
+    def is_off(self, targets: Mapping[str, float], equity: float) -> bool:
+        """Tell whether any symbol that may be traded has drifted off its target."""
+        for symbol, target in targets.items():
+            memory = self._memory.setdefault(symbol, _Memory())
+            if math.isnan(target) or memory.leg is not None or target == memory.locked:
+                continue
+            cell = self.book.cell(symbol)
+            if is_drifted(target, cell.units, cell.mark, equity, self.terms):
+                return True
+        return False
 
     def sent(self, symbol: str, order_id: str) -> None:
         """Learn that an order was made of a decision."""

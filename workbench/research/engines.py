@@ -74,7 +74,8 @@ class Engine:
             )
         self._grid, self._simulation = grid, simulation
         is_single = len(simulation.symbols) == 1
-        self.template = Template.of(grid) if is_single and wanted != "each" else None
+        by_rule = is_single and wanted != "each" and simulation.every is None
+        self.template = Template.of(grid) if by_rule else None
         why = _inexact(simulation, self.template)
         if wanted == "events" and why:
             raise UsageError(f"the events engine would not be exact: {why}", engine=wanted)
@@ -119,7 +120,7 @@ class Engine:
                     f"the events engine is not exact for {strategy!r}: its targets are other "
                     "than 0, 1 and NaN, or its returns are all alike; use engine='auto'"
                 )
-        targets = self._simulation.shaped(targets)
+        targets = self._simulation.taken(targets)
         self._generic(targets[None], row[None])
         return row
 
@@ -158,7 +159,7 @@ class Engine:
             for k in range(begin, end):
                 bars = self._simulation.bars
                 targets = evaluate(self._grid.strategy(int(box[k])), bars)
-                self._generic(self._simulation.shaped(targets)[None], table[k : k + 1])
+                self._generic(self._simulation.taken(targets)[None], table[k : k + 1])
             return
         if self.name == "events" and not run_events(begin, end, rules, self._tables, table):
             return
@@ -184,7 +185,7 @@ def _inexact(simulation: Simulation, template: Template | None) -> str:
         ),
         "lots are whole": sizing.lot > 0,
         "orders have a least notional": sizing.least > 0,
-        "positions are rebalanced while held": sizing.mode > 0,
+        "positions are rebalanced while held": sizing.mode > 0 or simulation.every is not None,
         "orders are sized at the decision": sizing.at_fill <= 0,
         "not all of the equity is used": sizing.cash_buffer != 0 or sizing.leverage < 1,
     }
