@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import WorkbenchError
+from workbench.kernels.families import known_from
 from workbench.kernels.sweep_signals import AND, GE, GT, NOT, OR, Rules
 from workbench.strategy.lines import Lines
 from workbench.strategy.rules import (
@@ -132,13 +133,9 @@ class Template:
         bars = found.shape[0]
         stacked = np.empty((len(table), bars))
         first = np.zeros(len(table), np.int64)
-        for line, r in table.items():
-            stacked[r] = found.values(line, 0)
-            found.kept.clear()  # rows are kept once, in the table
-            missing = np.isnan(stacked[r])
-            first[r] = int(missing.sum())
-            if missing[first[r] :].any():
-                return None
+        found.write(list(table), stacked)
+        if not known_from(stacked, first):
+            return None
         return Rules(stacked, first, self.program, self.ends, rows, numbers)
 
 

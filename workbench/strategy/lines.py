@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pandas as pd
 from workbench.errors import UsageError
 from workbench.indicators import catalog
 from workbench.indicators.compute import compute
+from workbench.indicators.families import FAMILIES, fill
 from workbench.strategy.rules import (
     Compared,
     Condition,
@@ -61,6 +64,25 @@ class Lines:
         if found is None:
             found = self.kept[line, j] = self._compute(line, j)
         return found
+
+    def write(self, wanted: Sequence[Line], table: Floats) -> None:
+        """Write lines of one symbol into the rows of a table, (lines, T); nothing is kept.
+
+        Averages, sums and extremes of one column are computed together.
+        """
+        families: dict[tuple[str, Line | None], dict[int, int]] = defaultdict(dict)
+        alone = []
+        for r, line in enumerate(wanted):
+            if isinstance(line, Indicator) and line.name in FAMILIES:
+                families[line.name, line.of][line.params[0]] = r
+            else:
+                alone.append(r)
+        for (name, of), rows in families.items():
+            if not fill(name, self._given(name, of, 0)[0], rows, table):
+                alone += rows.values()
+        for r in alone:
+            table[r] = self.values(wanted[r], 0)
+            self.kept.clear()
 
     def targets(self, rule: Rule) -> Floats:
         """Return the targets of a rule, (T, N): 1 long, -1 short, 0 flat, NaN no opinion.
@@ -137,6 +159,12 @@ class Lines:
             return np.ascontiguousarray(column.to_numpy())
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
+    def _given(self, name: str, of: Line | None, j: int) -> list[Floats]:
+        """Return what an indicator is computed from."""
+        if of is not None:
+            return [self.values(of, j)]
+        return [self._column(n, j) for n in catalog.spec(name).inputs]
+
     def _compute(self, line: Line, j: int) -> Floats:
         match line:
             case Field(name):
@@ -148,10 +176,7 @@ class Lines:
                 return shifted
             case Indicator(name, params, of, output):
                 spec: Any = catalog.spec(name)
-                given = [self._column(n, j) for n in spec.inputs]
-                if of is not None:
-                    given = [self.values(of, j)]
-                return compute(spec, given, params)[output]
+                return compute(spec, self._given(name, of, j), params)[output]
         raise UsageError(f"no line a rule knows: {line!r}")
 
 
