@@ -22,6 +22,11 @@ ORDER = 3
 
 WIDE = {"sizing_mode": "stretch_width", "margin": (5, 10)}
 SECONDS = 15
+# of the orders, in pixels; the note takes what is left
+WIDTHS = {
+    "Time": 80, "Symbol": 98, "Side": 54, "Type": 76, "Quantity": 84, "Filled": 74, "Price": 88,
+    "State": 126, "End": 40,
+}  # fmt: skip
 
 
 def page(context: Context) -> View:
@@ -46,7 +51,8 @@ class DeskBoard:
             "No order yet. Choose a symbol on the left, then buy or sell: it is paper.",
             hidden_columns=["order_id"],
             titles={"End": ""},
-            widths={"End": 44, "Note": "34%"},
+            widths=WIDTHS,
+            frozen_columns={"End": "right"},
             height=300,
         )
         self.positions = table(

@@ -112,8 +112,15 @@ def test_an_order_on_the_desk_is_filled_and_a_halt_stops_the_next(visit):
     page.get_by_role("button", name="Buy").click()
     page.get_by_text("Refused by halt").first.wait_for()
     page.get_by_role("button", name="Halted").click()
-    page.get_by_label("Why").fill("the test is over")
-    page.get_by_role("dialog").get_by_role("button", name="Resume trading").click()
+    dialog = page.get_by_role("dialog")
+    resume = dialog.get_by_role("button", name="Resume trading")
+    resume.wait_for()
+    assert resume.is_disabled(), "it may not go on without a reason"
+    dialog.get_by_role("button", name="Cancel").click()
+    dialog.wait_for(state="hidden")
+    page.get_by_role("button", name="Halted").click()
+    page.get_by_label("Why (required)").fill("the test is over")
+    resume.click()
     page.get_by_role("button", name="Halt trading").first.wait_for()
 
 
@@ -143,3 +150,28 @@ def test_logging_out_closes_the_door(visit, base):
     page.wait_for_url(f"{base}/login")
     page.goto(f"{base}/lab")
     page.wait_for_url(f"{base}/login?next=/lab")
+
+
+def test_on_a_narrow_screen_the_drawer_starts_closed_and_opens_on_demand(visit):
+    page = visit("/market")
+    page.get_by_label("Close drawer").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    page.wait_for_selector("canvas")
+    page.get_by_label("Open drawer").click()
+    page.get_by_label("Symbol").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_label("Symbol").wait_for(state="hidden")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    toggle = page.get_by_label("Toggle theme").bounding_box()
+    assert toggle["x"] + toggle["width"] <= 390
+
+
+def test_a_narrow_table_is_moved_sideways_instead_of_squeezed(visit):
+    page = visit("/desk")
+    page.set_viewport_size({"width": 1024, "height": 900})
+    heads = page.locator(".tabulator-col .tabulator-col-title")
+    heads.filter(has_text="Symbol").first.wait_for()
+    cut = """els => els.filter(e => e.innerText.trim() && e.scrollWidth > e.offsetWidth)
+                       .map(e => e.innerText)"""
+    wait_for(page, lambda: heads.evaluate_all(cut) == [], "names of columns in full")

@@ -36,6 +36,8 @@ from workbench.plots.theme import DARK, FONT, Painter
 
 __all__ = ["Drawing", "role_of", "written"]
 
+_TAG_WIDTH = 46
+_DATES_HEIGHT = 30
 _FORMATS = {"%": "0.[0]%", "m": "0.[0]a", "": "0,0.[00]"}
 
 
@@ -178,7 +180,8 @@ class Drawing:
 
     def volume(self) -> Any:
         """Return the volume's pane."""
-        drawn: Any = self.figure(84, "m")
+        drawn: Any = self.figure(90, "m")
+        drawn.min_border_bottom = 8  # half of the lowest number stands below zero
         colours: dict[str, Any] = {"field": "rising", "transform": self.mapper}
         self._bars(drawn, "volume", fill_color=colours, fill_alpha=0.55)
         drawn.y_range.start = 0
@@ -206,6 +209,8 @@ class Drawing:
         drawn: Any = self.figure(pane.height, pane.unit)
         if pane.levels:
             drawn.right[0].ticker = list(pane.levels)
+            # beside the tag of the last value, which would cover the level it is near to
+            drawn.right[0].major_label_standoff = _TAG_WIDTH
         role = role_of("", next(iter(lines.values())), offset)
         if pane.kind == "area":
             area = drawn.varea("x", f"line{offset}", 0, source=self.source, fill_alpha=0.22)
@@ -259,11 +264,14 @@ class Drawing:
                 glyph.line_alpha = 0.5
 
     def _name(self, drawn: Any, text: str) -> None:
-        label = Label(
+        label: Any = Label(
             x=8, y=drawn.height - 8, x_units="screen", y_units="screen", text=text,
             text_font=FONT, text_font_size="11px", text_baseline="top",
+            background_fill_alpha=0.85,
         )  # fmt: skip
-        drawn.add_layout(self.painter.paint(label, text_color="muted"))
+        label.padding = 3
+        self.painter.paint(label, text_color="muted", background_fill_color="surface")
+        drawn.add_layout(label)
 
     def date_axis(self, figures: list[Any]) -> None:
         """Give every pane the calendar's grid, and the last its labels."""
@@ -272,7 +280,9 @@ class Drawing:
         for drawn in figures:
             drawn.add_layout(Grid(dimension=0, ticker=ticker))
         labels: Any = CustomJSTickFormatter(code=script("labels"), args={"view": self.source})
-        figures[-1].add_layout(LinearAxis(ticker=ticker, formatter=labels), "below")
-        figures[-1].height += 24
+        dates: Any = LinearAxis(ticker=ticker, formatter=labels, major_tick_out=2)
+        figures[-1].add_layout(dates, "below")
+        figures[-1].min_border_bottom = _DATES_HEIGHT
+        figures[-1].height += _DATES_HEIGHT - 2
         for drawn in figures:
             self.painter.style(drawn)

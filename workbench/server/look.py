@@ -24,6 +24,7 @@ __all__ = [
     "TABLE_CSS",
     "THEME_CONFIG",
     "Tile",
+    "asset",
     "empty",
     "note",
     "part",
@@ -31,7 +32,8 @@ __all__ = [
 ]
 
 
-def _css(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file of ``assets``."""
     return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")
 
 
@@ -89,8 +91,15 @@ def _mui(theme: Theme) -> dict[str, Any]:
             "MuiTab": {"styleOverrides": {"root": {"textTransform": "none", "minHeight": 42}}},
             "MuiTabs": {"styleOverrides": {"root": {"minHeight": 42}}},
             "MuiDrawer": {
-                "styleOverrides": {"paper": {"backgroundColor": theme.surface, "borderRight": line}}
+                "styleOverrides": {
+                    # as a modal it stands beside the page's root and inherits nothing from it;
+                    # a narrow page shows it once it is closed, see drawer.js
+                    "modal": {**_variables(theme), "opacity": "var(--wb-drawer, 1)"},
+                    "paper": {"backgroundColor": theme.surface, "borderRight": line},
+                }
             },
+            "MuiDialog": {"styleOverrides": {"root": _variables(theme)}},
+            "MuiDialogTitle": {"styleOverrides": {"root": {"padding": "18px 16px 8px"}}},
             "MuiOutlinedInput": {
                 "styleOverrides": {"notchedOutline": {"borderColor": theme.divider}}
             },
@@ -141,12 +150,17 @@ PAGE_SX: dict[str, Any] = {
     "& .MuiLinearProgress-root": {"position": "absolute", "bottom": "-1px", "height": "2px"},
     "& .main": {"backgroundColor": "var(--wb-bg)"},
     "& .MuiDrawer-paper": {"padding": "10px 4px"},
+    "@media (max-width: 599.95px)": {
+        "& .header .MuiToolbar-root": {"padding": "0 8px"},
+        "& .header .title": {"display": "none"},
+        "& .header .MuiIconButton-edgeStart": {"margin": "0 2px 0 0"},
+    },
 }
 
-_PARTS_CSS = _css("parts.css")
+_PARTS_CSS = asset("parts.css")
 
-TABLE_CSS = _css("table.css")
-HEADER_CSS = _css("header.css")
+TABLE_CSS = asset("table.css")
+HEADER_CSS = asset("header.css")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from workbench.server.tables import FORMATTERS, RIGHT
 __all__ = ["card", "chart_pane", "framed", "range_buttons", "remember", "table"]
 
 _BARS = {"3M": 63, "6M": 126, "1Y": 252, "3Y": 756, "All": 0}
+_LEAST_WIDTH = 84
 _CARD = {
     "background": "var(--wb-paper)",
     "border": "1px solid var(--wb-line)",
@@ -77,8 +78,17 @@ def remember(**widgets: Any) -> None:
 
 
 def table(frame: Any, nothing: str = "Nothing here yet.", **options: Any) -> Any:
-    """Return a table in the page's colours; `nothing` stands where it has no rows."""
-    options.setdefault("configuration", {"placeholder": nothing})
+    """Return a table in the page's colours; `nothing` stands where it has no rows.
+
+    Where its columns do not fit, it is moved sideways: a squeezed one says nothing.
+    """
+    least = {"Note": 220, **dict.fromkeys(options.get("widths", ()), 36)}
+    configuration = {
+        "placeholder": nothing,
+        "columnDefaults": {"minWidth": _LEAST_WIDTH},
+        "columns": [{"field": name, "minWidth": width} for name, width in least.items()],
+    }
+    options.setdefault("configuration", configuration)
     options.setdefault("sizing_mode", "stretch_width")
     options.setdefault("margin", 0)
     options.setdefault("show_index", False)
@@ -86,6 +96,7 @@ def table(frame: Any, nothing: str = "Nothing here yet.", **options: Any) -> Any
     options.setdefault("selectable", False)  # a chosen row does nothing but lose its colours
     options.setdefault("formatters", FORMATTERS)
     options.setdefault("text_align", RIGHT)
+    options.setdefault("header_align", RIGHT)
     return pn.widgets.Tabulator(
         frame, theme="simple", stylesheets=[TABLE_CSS], layout="fit_columns", **options
     )

@@ -7,13 +7,13 @@ from html import escape
 from typing import Any
 
 import panel as pn
+from bokeh.events import DocumentReady
+from bokeh.models import CustomJS
 from bokeh.themes import Theme as BokehTheme
-from panel_material_ui.layout import Dialog
 from panel_material_ui.template.base import Meta, Page
-from panel_material_ui.widgets import Button, TextInput
 
-from workbench.risk.halt import Halt, HaltLevel
-from workbench.server.look import HEADER_CSS, PAGE_SX, THEME_CONFIG, part
+from workbench.server.halting import halt_switch
+from workbench.server.look import HEADER_CSS, PAGE_SX, THEME_CONFIG, asset
 from workbench.server.pages import Context, PageFile, View
 
 __all__ = ["shell"]
@@ -34,9 +34,10 @@ def shell(page: PageFile, pages: list[PageFile], view: View, context: Context) -
     is_dark = context.theme == "dark"
     if pn.state.curdoc is not None:
         pn.state.curdoc.theme = _CHARTS_ARE_PAINTED
+        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=asset("drawer.js")))
         # what is added later would fetch its style sheets from Panel's own site
         pn.state.curdoc.template_variables["dist_url"] = "/static/extensions/panel/"
-    buttons, dialogs = _halt(context)
+    buttons, dialogs = halt_switch(context)
     built = Page(
         title="Workbench",
         meta=Meta(title=f"{page.title} · Workbench", icon="/assets/mark.svg"),
@@ -76,7 +77,7 @@ def _header(
         f'<a href="/">Home</a>{links}<a class="more" href="/reports">Reports</a>'
         '<a class="more" href="/docs">API</a></nav>',
         stylesheets=[HEADER_CSS],
-        margin=(0, 0, 0, 12),
+        margin=0,
         align="center",
     )
     user = pn.pane.HTML(
@@ -92,54 +93,10 @@ def _header(
     ]  # fmt: skip
 
 
-def _halt(context: Context) -> tuple[list[Any], list[Any]]:
-    """Return the button that stops trading, and the question before it."""
-    desk, who = context.services.desk, context.who
-    if not who.may("halt"):
-        return [], []
-    button = Button(size="small", variant="outlined", color="error", margin=(0, 4))
-    reason = TextInput(label="Why", placeholder="goes into the log", sizing_mode="stretch_width")
-    question, yes = part(), Button(color="error", variant="contained")
-    dialog = Dialog(question, reason, yes, title="", width_option="xs", close_on_click=True)
-
-    def show() -> None:
-        halt = desk.in_force
-        halted = halt.level is not HaltLevel.RUN
-        button.label = "Halted" if halted else "Halt trading"
-        button.icon = "lock" if halted else "block"
-        button.variant = "contained" if halted else "outlined"
-        dialog.title = "Resume trading?" if halted else "Halt trading?"
-        yes.label = "Resume trading" if halted else "Halt trading"
-        yes.disabled = halted and not who.may("resume")
-        question.object = _question(halt, may_resume=who.may("resume"))
-
-    def ask(_: Any) -> None:
-        show()
-        dialog.open = True
-
-    def act(_: Any) -> None:
-        why = reason.value_input or reason.value
-        is_halted = desk.in_force.level is not HaltLevel.RUN
-        desk.wait(desk.resume(who, why) if is_halted else desk.halt(who, why))
-        dialog.open, reason.value = False, ""
-        show()
-
-    show()
-    button.on_click(context.guarded(ask))
-    yes.on_click(context.guarded(act))
-    pn.state.add_periodic_callback(show, 3_000)
-    return [button], [dialog]
-
-
-def _question(halt: Halt, *, may_resume: bool) -> str:
-    if halt.level is HaltLevel.RUN:
-        return "New orders are refused and working ones canceled, until an admin resumes."
-    said = f"Halted by {escape(halt.actor)}"
-    said += f": {escape(halt.reason)}." if halt.reason else ", no reason given."
-    return said + (" Say why it may go on." if may_resume else " Only an admin may resume.")
-
-
 def _first_paint(*, is_dark: bool) -> str:
     """Colour the document before the scripts have run, so that dark does not flash white."""
     ground = "#0d1117" if is_dark else "#f6f7f9"
-    return f"html, body, #loader {{ background: {ground} !important; }}"
+    return (
+        f"html, body, #loader {{ background: {ground} !important; }}"
+        "@media (max-width: 599.95px) { html { --wb-drawer: 0; } }"
+    )
