@@ -28,3 +28,12 @@ sys.exit(", ".join(bad) or 0)
 """
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_a_module_asked_for_a_hidden_name_imports_nothing():
+    code = (
+        "import sys, workbench.backtest.stats as stats;"
+        "hasattr(stats, '__wrapped__');"
+        "sys.exit('workbench.backtest.measures' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

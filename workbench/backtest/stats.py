@@ -143,6 +143,8 @@ def drawdown(equity: pd.Series, cash: float) -> pd.Series:
 
 
 def __getattr__(name: str) -> Any:  # the other measures are loaded when they are asked for
+    if name.startswith("__"):  # a question to any module, which must not import another one
+        raise AttributeError(f"module 'workbench.backtest.stats' has no attribute {name!r}")
     from workbench.backtest.measures.face import find
 
     return find(name)
