@@ -13,9 +13,9 @@ from workbench.config import load_settings
 from workbench.core.ports import BarSource
 from workbench.core.timeframe import Timeframe
 from workbench.data import sources
-from workbench.data.calendar import check_code
 from workbench.data.schema import FIELDS, check_bars, fingerprint
 from workbench.errors import UsageError
+from workbench.venues.calendars import check_code
 
 DAY = Timeframe(1, "d")
 

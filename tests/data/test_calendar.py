@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from workbench.data.calendar import (
-    check_code,
     known_times,
     periods_per_year,
     session_close,
@@ -118,11 +117,6 @@ def test_an_instant_belongs_to_its_session_or_to_none():
     times = utc("2024-07-03 13:29", "2024-07-03 13:30", "2024-07-03 16:59", "2024-07-03 17:00")
     labels, _ = session_labels(times, "XNYS")
     assert labels.isna().tolist() == [True, False, False, True]
-
-
-def test_an_unknown_calendar_offers_the_nearest():
-    with pytest.raises(UsageError, match="did you mean 'XNYS'"):
-        check_code("XNYSE")
 
 
 def test_naive_times_are_refused():

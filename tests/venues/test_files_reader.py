@@ -295,3 +295,20 @@ def test_a_field_more_than_the_header_has_is_not_thrown_away(write):
 def test_a_layout_of_the_wrong_kind_is_told(write, facts, match):
     with pytest.raises(UsageError, match=match):
         load_bars_file(write(*GOOD), **{"tz": "UTC"} | facts)
+
+
+ONE_SYMBOL = "Date,Symbol,Open,High,Low,Close,Volume\n2024-01-02,GOOG,1,2,1,2,10\n"
+
+
+def test_rows_of_another_symbol_are_not_passed_off_as_the_one_asked_for(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(ONE_SYMBOL)
+    with pytest.raises(DataError, match=r"holds another symbol \(GOOG\)"):
+        load_bars_file(path, symbol="AAPL", tz="UTC")
+
+
+def test_the_only_symbol_of_a_file_names_its_bars(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(ONE_SYMBOL)
+    assert load_bars_file(path, tz="UTC").attrs["symbol"] == "GOOG"
+    assert load_bars_file(path, tz="UTC", symbol="goog").attrs["symbol"] == "goog"

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.errors import UsageError, nearest
+from workbench.errors import UsageError
+from workbench.venues.calendars import ALWAYS, check_code
 
 __all__ = [
     "ALWAYS",
@@ -31,7 +32,6 @@ __all__ = [
     "utc_index",
 ]
 
-ALWAYS = "24/7"
 _DAY = 86_400_000_000_000
 _FROM, _EARLY = "1990-01-01", "1930-01-01"
 _YEAR = {"XNYS": (252.0, 390.0), "XNAS": (252.0, 390.0), ALWAYS: (365.0, 1440.0)}
@@ -54,25 +54,6 @@ class Sessions:
     labels: Longs
     opens: Longs
     closes: Longs
-
-
-def check_code(calendar: str) -> str:
-    """Return the code if there is such a calendar.
-
-    Raises
-    ------
-    UsageError
-        There is none; the nearest is offered.
-    """
-    if calendar in _YEAR:
-        return calendar
-    import exchange_calendars
-
-    known = exchange_calendars.get_calendar_names()
-    if calendar not in known:
-        hint = nearest(str(calendar), [*known, ALWAYS]) or "; use e.g. 'XNYS' or '24/7'"
-        raise UsageError(f"no such calendar: {calendar!r}{hint}", calendar=calendar)
-    return calendar
 
 
 def sessions(calendar: str, start: object = None, end: object = None) -> pd.DatetimeIndex:

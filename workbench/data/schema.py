@@ -23,6 +23,7 @@ import pandas as pd
 from workbench.core.timeframe import Timeframe
 from workbench.errors import DataError, UsageError
 from workbench.venues import columns as foreign
+from workbench.venues.calendars import check_code
 from workbench.venues.rows import FIELDS, PRICES, Dropped, clean, violations
 
 __all__ = [
@@ -200,7 +201,7 @@ def as_bars(
     DataError
         As `check_bars`; rows are never dropped here.
     UsageError
-        An unknown zone, timeframe or column.
+        An unknown zone, timeframe, calendar or column.
 
     Examples
     --------
@@ -219,6 +220,8 @@ def as_bars(
         times = mapped.get("time", mapped.index)
         mapped = mapped.drop(columns="time", errors="ignore")
     where = symbol or "the frame"
+    if calendar is not None:
+        check_code(calendar)
     if not isinstance(times, pd.DatetimeIndex | pd.Series) and not _may_be_times(times):
         raise DataError(
             f"{where} has neither a DatetimeIndex nor a column of times; there are "

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.core.timeframe import Timeframe
-from workbench.errors import DataError, UsageError
+from workbench.errors import DataError, UsageError, nearest
 from workbench.venues import columns as foreign
+from workbench.venues.calendars import check_code
 from workbench.venues.rows import Dropped, clean
 
 __all__ = ["SUFFIXES", "Layout", "load_bars_file", "read_bars"]
@@ -56,6 +57,8 @@ class Layout:
             kind = Mapping if name == "columns" else str
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"{name} may not be {value!r}", key=name)
+        if self.calendar is not None:
+            check_code(self.calendar)
 
 
 def load_bars_file(
@@ -69,8 +72,9 @@ def load_bars_file(
         ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``. A CSV has a header line; comma,
         semicolon and tab are recognised.
     symbol : str, optional
-        The file's name without its ending when left out. Where a column ``symbol`` or
-        ``ticker`` names several, only its rows are read.
+        Where the file has a column ``symbol`` or ``ticker``, only the rows of this one are
+        read. When left out: the only symbol in that column, else the file's name without its
+        ending.
     layout : Layout, optional
         How to read it; or its fields as keywords: ``tz="America/New_York"``,
         ``columns={"close": "Last"}``, ``timeframe="5m"``.
@@ -86,8 +90,8 @@ def load_bars_file(
     UsageError
         No such file, ending, zone, column or keyword.
     DataError
-        Times without a zone, a price column missing, a file that cannot be read, or no
-        row in it that is a bar.
+        Times without a zone, a price column missing, a file that cannot be read, no row in
+        it that is a bar, or none of that symbol.
 
     Examples
     --------
@@ -103,7 +107,7 @@ def load_bars_file(
         known = ", ".join(Layout.__dataclass_fields__)
         raise UsageError(f"load_bars_file has no {sorted(unknown)[0]!r}; there are {known}")
     file = Path(path)
-    bars = read_bars(file, symbol or _stem(file), layout or Layout(**facts))
+    bars = read_bars(file, symbol, layout or Layout(**facts))
     told = [f"{bars.attrs['dropped']!r}"] if bars.attrs["dropped"] else []
     told += bars.attrs["repaired"]
     if told:
@@ -111,12 +115,13 @@ def load_bars_file(
     return bars
 
 
-def read_bars(path: Path, symbol: str, layout: Layout) -> pd.DataFrame:
+def read_bars(path: Path, symbol: str | None, layout: Layout) -> pd.DataFrame:
     """Return bars with ``attrs``; as `load_bars_file`, without the warning."""
-    where = f"{path} ({symbol})"
     if not path.is_file():
         raise UsageError(f"no such file: {path}", path=str(path))
     foreign_frame, rows, ragged = _read(path, layout)
+    symbol = symbol or _only_symbol(foreign_frame) or _stem(path)
+    where = f"{path} ({symbol})"
     if foreign_frame.empty:
         told = f": {Dropped.of(pd.DataFrame(ragged))!r}" if ragged else ""
         raise DataError(f"no row of {where} is a bar{told}", path=str(path), rule="no rows")
@@ -251,14 +256,33 @@ def _open(path: Path) -> TextIO:
 def _rows_of(
     frame: pd.DataFrame, rows: np.ndarray, symbol: str, where: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    names = [name for name in frame.columns if str(name).strip().lower() in _SYMBOL_NAMES]
-    if not names or frame[names[0]].nunique() <= 1:
+    names = _symbols_in(frame)
+    if names is None:
         return frame, rows
-    mine = (frame[names[0]] == symbol).to_numpy()
+    mine = (names.str.casefold() == symbol.casefold()).to_numpy()
     if not mine.any():
-        some = ", ".join(map(str, frame[names[0]].unique()[:10]))
-        raise DataError(f"{where} holds several symbols ({some}); pass symbol=", symbol=symbol)
+        held = list(names.unique())
+        word = "several symbols" if len(held) > 1 else "another symbol"
+        raise DataError(
+            f"{where} holds {word} ({', '.join(held[:10])}){nearest(symbol, held)}; pass symbol=, "
+            "or name the file after the symbol in it",
+            symbol=symbol,
+            path=where,
+        )
     return frame[mine], rows[mine]
+
+
+def _symbols_in(frame: pd.DataFrame) -> pd.Series | None:
+    """Return the symbol of each row, where the file has them."""
+    names = [name for name in frame.columns if str(name).strip().lower() in _SYMBOL_NAMES]
+    if not names or frame[names[0]].isna().all():
+        return None
+    return frame[names[0]].astype(str).str.strip()
+
+
+def _only_symbol(frame: pd.DataFrame) -> str | None:
+    names = _symbols_in(frame)
+    return str(names.iloc[0]) if names is not None and names.nunique() == 1 else None
 
 
 def _labelled(
