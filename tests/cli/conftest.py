@@ -10,7 +10,7 @@ def workbench(tmp_path):
     """Run the program in a workspace of its own, as a person would."""
 
     def run(*arguments, code=0, timeout=300, **environment):
-        command = [sys.executable, "-m", "workbench.cli.app", *map(str, arguments)]
+        command = [sys.executable, "-m", "workbench", *map(str, arguments)]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("WORKBENCH_")}
         clean |= {"WORKBENCH_HOME": str(tmp_path), "COLUMNS": "160", "NO_COLOR": "1"} | environment
         done = subprocess.run(

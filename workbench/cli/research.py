@@ -12,6 +12,7 @@ from rich.markup import escape
 import workbench as wb
 from workbench.cli.show import facts, out
 from workbench.errors import UsageError
+from workbench.plots.units import shown
 from workbench.strategy import registry
 from workbench.strategy.parameters import specs
 
@@ -73,7 +74,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option each
     costs = wb.Costs(fee=wb.fees.Bps(fee_bps), slippage_bps=slippage_bps)
     result = wb.backtest(chosen, bars, cash=cash, costs=costs)
     out.print(f"[bold]{escape(repr(chosen))}[/] on {', '.join(symbols)}, {bars.attrs['source']}")
-    out.print(facts((str(name), _shown(value)) for name, value in result.stats.items()))
+    out.print(facts((str(name), shown(str(name), value)) for name, value in result.stats.items()))
     for finding in result.findings:
         out.print(f"[yellow]![/] {escape(str(finding))}", soft_wrap=True)
     if save:
@@ -117,9 +118,3 @@ def _typed(text: str, kind: type) -> Any:
         return kind(text) if kind in (int, float) else text
     except ValueError:
         return text  # the strategy says what it wants instead
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:,.4f}"  # noqa: PLR0124  # NaN
-    return str(value)

@@ -22,10 +22,10 @@ from bokeh.plotting import figure as Figure
 
 from workbench.errors import DataError, UsageError, nearest
 from workbench.plots.theme import FONT, Theme, find, style
+from workbench.plots.units import FRACTIONS
 
 __all__ = ["figure"]
 
-_FRACTIONS = {"total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure"}
 _LESS_IS_BEST = {"volatility", "max_drawdown_bars", "recovery_bars", "turnover", "fees", "slippage"}
 
 
@@ -97,7 +97,7 @@ def figure(
         }
     )
     drawn = _canvas(xs, ys, (x, y), height, look)
-    form = "0.0%" if value in _FRACTIONS else "0,0.00"
+    form = "0.0%" if value in FRACTIONS else "0,0.00"
     finite = source.data["value"][np.isfinite(source.data["value"])]
     best = int(np.nanargmin(source.data["value"]) if value in _LESS_IS_BEST
                else np.nanargmax(source.data["value"]))  # fmt: skip
