@@ -536,3 +536,8 @@ def test_targets_that_break_the_contract_are_told(one):
 
     with pytest.raises(UsageError, match="599 rows"):
         check(_Short(), one)
+
+
+def test_of_symbols_that_nobody_chose_leverage_says_nothing():
+    report = check(wb.strategies.SmaCross())
+    assert not any("leverage" in note for note in report.notes)

@@ -187,18 +187,25 @@ class Result:
         if said:
             self._notes.append(said)
 
-    def plot(self, theme: str = "light", **options: Any) -> Any:
+    def plot(self, theme: str = "light", *, symbol: str | None = None, overlays: Any = None) -> Any:
         """Return a Bokeh figure: price with fills, equity, drawdown.
 
         Parameters
         ----------
         theme : {"light", "dark"}
-        **options
-            Passed to ``workbench.plots.result.figure``.
+        symbol : str, optional
+            Which price to show where there are several, by default the first.
+        overlays : mapping of str to Series, optional
+            Lines upon the price, by the name to show.
+
+        Raises
+        ------
+        UsageError
+            No such theme or symbol.
         """
         from workbench.plots.result import figure
 
-        return figure(self, theme=theme, **options)
+        return figure(self, theme=theme, symbol=symbol, overlays=overlays)
 
     def tearsheet(self, path: str | Path) -> Path:
         """Write the tear sheet, one HTML file that needs no network, and return its path."""
