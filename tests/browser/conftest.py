@@ -26,7 +26,7 @@ class Seen:
         return [url for url in self.requests if not url.startswith((base, "data:", "blob:"))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no server may run behind the tests of other floors
 def base(tmp_path_factory) -> Iterator[str]:
     from workbench.server import serve
     from workbench.server.users import Users

@@ -56,7 +56,7 @@ def run_server(settings: Settings) -> Iterator[Served]:
     thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no server may run behind the tests of other floors
 def served(tmp_path_factory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("workspace")
     (home / "workbench.toml").write_text("")
@@ -78,13 +78,13 @@ def served(tmp_path_factory) -> Iterator[Served]:
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ada(served: Served) -> Iterator[httpx.Client]:
     client = served.log_in("ada")
     yield client
     client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workspace(served: Served) -> Path:
     return served.settings.workspace

@@ -14,14 +14,14 @@ from workbench.server.jobs import Wanted
 SYMBOL = "ACME/USD"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tom(served):
     client = served.log_in("tom")
     yield client
     client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def eve(served):
     client = served.log_in("eve")
     yield client
