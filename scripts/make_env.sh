@@ -20,7 +20,7 @@ if [ -z "$python" ] || ! fits "$python"; then
     exit 1
 fi
 
-say "Making the environment in $venv from $lock (about 1.5 GB; a minute or two the first time) …"
+say "Making the environment in $venv from $lock (about 1.5 GB; two to five minutes the first time) …"
 if command -v uv >/dev/null; then
     [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
     uv pip install --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode -r "$lock"
