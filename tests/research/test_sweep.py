@@ -1,9 +1,7 @@
-import math
 import pickle
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -133,15 +131,13 @@ def test_several_symbols_share_one_sweep(two):
     assert found.manifest.data.symbols == ("AAA", "BBB")
 
 
-def test_a_failing_point_costs_only_itself_and_a_silent_one_is_never_best(one):
+def test_a_failing_point_costs_only_itself_and_so_does_a_silent_one(one):
     found = sweep(_Fragile, one, window=range(5, 12), progress=False)
-    assert found.stats["window"].tolist() == [5, 6, 8, 9, 10, 11]
+    assert found.stats["window"].tolist() == [5, 6, 8, 10, 11]
     assert not found.finished
     [said] = found.findings
-    assert "1 of 7 points failed" in said and "window=7" in said and "bad luck" in said
-    silent = found.stats[found.stats["window"] == 9]
-    assert math.isnan(silent["sharpe"].iloc[0])
-    assert found.best("sharpe").params["window"] != 9
+    assert "2 of 7 points failed" in said and "window=7" in said and "bad luck" in said
+    assert Ledger.open().count() == 5
 
 
 def test_where_all_points_fail_the_first_error_is_raised(one):
@@ -149,8 +145,28 @@ def test_where_all_points_fail_the_first_error_is_raised(one):
         sweep(_Fragile, one, window=[7], progress=False)
 
 
+@pytest.mark.parametrize("engine", ["auto", "generic", "each"])
+def test_a_point_without_an_opinion_is_refused_as_it_is_alone(one, engine):
+    bars = one.iloc[:100]
+    chosen = {"progress": False, "engine": engine, "fast": [5], "stops": wb.Stops()}
+    found = sweep(wb.strategies.SmaCross, bars, slow=[20, 99, 100, 101, 300], **chosen)
+    assert found.stats["slow"].tolist() == [20, 99, 100]
+    [said] = found.findings
+    with pytest.raises(UsageError, match="has no opinion") as alone:
+        backtest(wb.strategies.SmaCross(fast=5, slow=300), bars, record=False)
+    with pytest.raises(UsageError, match="has no opinion") as swept:
+        sweep(wb.strategies.SmaCross, bars, slow=[300], **chosen)
+    assert str(swept.value) == str(alone.value)
+    assert "2 of 5 points failed" in said and "has no opinion on any of the 100 bars" in said
+
+
+def test_a_flat_point_is_kept_for_it_has_an_opinion(one):
+    found = sweep(_Clash, one, exposure=[0.0, 1.0], progress=False)
+    assert found.stats["exposure_param"].tolist() == [0.0, 1.0]
+
+
 def test_where_no_point_has_the_statistic_there_is_no_best(one):
-    found = sweep(_Fragile, one, window=[9], progress=False)
+    found = sweep(_Clash, one, exposure=[0.0], progress=False)
     with pytest.raises(UsageError, match="none of the 1 points has a sharpe"):
         found.best()
     with pytest.raises(UsageError, match="sharpe"):
@@ -261,6 +277,8 @@ def test_the_heatmap_shows_what_was_swept(found):
             found.heatmap(*wrong)
     with pytest.raises(UsageError, match="sharpe"):
         found.heatmap("fast", "slow", stat="sharp")
+    with pytest.raises(UsageError, match="takes no 'metric'; it takes stat"):
+        found.heatmap("fast", "slow", metric="cagr")
 
 
 def test_a_parameter_called_like_a_statistic_keeps_its_place(one):
@@ -325,7 +343,50 @@ def test_an_object_lends_its_parameters(one):
     assert found.best("bars").params == {"fast": 5, "slow": 33}
 
 
-def test_fewer_bars_than_the_warmup_have_no_sharpe_and_no_crash(one):
-    found = sweep(wb.strategies.SmaCross, one.iloc[:10], slow=[50, 60], progress=False)
-    assert found.stats["sharpe"].isna().all()
-    assert isinstance(found.stats, pd.DataFrame)
+def test_fewer_bars_than_the_warmup_are_refused(one):
+    with pytest.raises(UsageError, match="has no opinion on any of the 10 bars"):
+        sweep(wb.strategies.SmaCross, one.iloc[:10], slow=[50, 60], progress=False)
+
+
+def test_points_without_the_statistic_stand_last(found):
+    ranked = found.ranked("max_drawdown_bars")
+    values = found.stats["max_drawdown_bars"].loc[ranked]
+    assert values.is_monotonic_increasing and len(ranked) == 100
+    trades = found.ranked("win_rate")
+    assert set(trades) == set(found.stats.index[found.stats["win_rate"].notna()])
+
+
+def test_the_equity_of_chosen_points_is_kept(one):
+    grid = {"fast": [5, 10, 20], "slow": [30, 60], "progress": False, "record": False}
+    found = sweep(wb.strategies.SmaCross, one, keep="equity", keep_points=("cagr", 2), **grid)
+    assert found.equity.columns.tolist() == found.stats["cagr"].nlargest(2).index.tolist()
+    for number in found.equity:
+        alone = found.point(number).run()
+        np.testing.assert_array_equal(found.equity[number], alone.equity)
+        assert found.equity.index.equals(one.index)
+    fast = sweep(
+        wb.strategies.SmaCross, one, keep="equity", keep_points=lambda p: p["fast"] == 10, **grid
+    )
+    assert fast.equity.columns.tolist() == [2, 3]
+    assert sweep(wb.strategies.SmaCross, one, **grid).equity is None
+    _, frames = registry.load(found.save().name)
+    np.testing.assert_array_equal(frames["equity"], found.equity)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"keep": "equty"}, "keep='equity'"),
+        ({"keep": "equity", "keep_points": 0}, "keep_points may not be 0"),
+        ({"keep": "equity", "keep_points": ("cgr", 3)}, "did you mean 'cagr'"),
+        ({"keep": "equity", "keep_points": ("cagr", 2.5)}, "keep_points"),
+        ({"keep": "equity", "keep_points": 5000, "memory": "3MiB"}, "the equity of 1,000 points"),
+    ],
+)
+def test_what_cannot_be_kept_is_told_before_it_starts(one, changes, word):
+    with pytest.raises(UsageError, match=word):
+        sweep(
+            wb.strategies.SmaCross, one, fast=range(5, 25), slow=range(30, 80), progress=False,
+            **changes,
+        )  # fmt: skip
+    assert Ledger.open().count() == 0

@@ -220,3 +220,10 @@ os.kill(os.getpid(), signal.SIGKILL)
     ran = subprocess.run([sys.executable, "-c", code, str(ledger.path)], check=False, timeout=120)
     assert ran.returncode == -9
     assert ledger.count() == 5
+
+
+def test_it_knows_which_trials_a_run_has_recorded(ledger):
+    mine = [trial(run_id="r1", params={"fast": n}) for n in (5, 6)]
+    ledger.record([*mine, trial(run_id="r2", params={"fast": 7})])
+    assert ledger.trials_of("r1") == {t.identity for t in mine}
+    assert ledger.trials_of("r3") == frozenset()

@@ -1,6 +1,7 @@
 import json
 from decimal import Decimal
 
+import exchange_calendars
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,3 +188,12 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="could not be saved"):
         registry.save(manifest(), {}, tmp_path / "file" / "runs")
+
+
+def test_days_of_an_exchange_come_back_without_the_name_of_their_frequency(tmp_path):
+    days = exchange_calendars.get_calendar("XNYS").sessions_in_range("2020-01-02", "2020-03-31")
+    assert days.freqstr == "C"  # its holidays are not in its name
+    frame = pd.DataFrame({"equity": np.arange(len(days), dtype=float)}, index=days)
+    path = registry.save(manifest(), {"equity": frame}, tmp_path)
+    _, found = registry.load(path.name, tmp_path)
+    assert_frame_equal(found["equity"], frame, check_freq=False)

@@ -254,6 +254,16 @@ class Simulation:
         periods = self.choices["periods_per_year"]
         return stats.measure(ran.equity, ran.units, ran.fills, self.cash, periods)
 
+    def silent(self, strategy: Strategy) -> UsageError:
+        """Return the error for a strategy whose targets are all NaN."""
+        warmup = getattr(strategy, "warmup", 0)
+        return UsageError(
+            f"{strategy!r} has no opinion on any of the {len(self.bars)} bars; its warm-up is "
+            f"{warmup} bars",
+            bars=len(self.bars),
+            warmup=warmup,
+        )
+
     def result(self, strategy: Strategy, targets: Floats) -> Result:
         """Return the full result of a strategy whose targets are known.
 
@@ -264,12 +274,7 @@ class Simulation:
         """
         values = self.shaped(targets)
         if np.isnan(values).all():
-            raise UsageError(
-                f"{strategy!r} has no opinion on any of the {len(self.bars)} bars; its warm-up is "
-                f"{getattr(strategy, 'warmup', 0)} bars",
-                bars=len(self.bars),
-                warmup=getattr(strategy, "warmup", 0),
-            )
+            raise self.silent(strategy)
         told = self.taken(values)
         ran = simulate(self.market, told, self.cash, self.terms)
         best = None

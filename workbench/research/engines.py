@@ -127,9 +127,10 @@ class Engine:
     def _generic(self, targets: Floats, table: Floats) -> None:
         run_targets(targets, self._setting, table)
 
-    def blocks(self, points: Integers) -> Iterator[tuple[Integers, Floats]]:
+    def blocks(self, points: Integers, most: int = 0) -> Iterator[tuple[Integers, Floats]]:
         """Run points of a rule; yield positions in the grid and their statistics, in blocks.
 
+        At most so many bytes of indicator rows are held at a time, where one point needs no more.
         The first block is run before the others begin, the others by as many threads as
         there are cores. A point depends on no other: the numbers are the same however many.
         """
@@ -137,7 +138,8 @@ class Engine:
         at = _places(self._grid)
         found = Lines(self._simulation.bars)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for box in _boxes(self.template, at, points, found.shape[0]):
+            limit = most or _ROWS
+            for box in _boxes(self.template, at, points, limit // (8 * found.shape[0])):
                 rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
                 table = np.empty((len(box), len(_STATS)))
@@ -152,6 +154,7 @@ class Engine:
                 finally:
                     for run in runs:
                         run.cancel()
+                del rules, runs  # before the rows of the next part are made
 
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
         end = min(begin + _BLOCK, len(box))
@@ -199,19 +202,19 @@ def _places(grid: Grid) -> dict[str, Integers]:
 
 
 def _boxes(
-    template: Template, at: dict[str, Integers], points: Integers, bars: int
+    template: Template, at: dict[str, Integers], points: Integers, most: int
 ) -> Iterator[Integers]:
-    """Divide points, so that the rows of indicators of a part fit into memory."""
+    """Divide points, so that a part has at most so many rows of indicators."""
     rows = 0
     for operand in template.operands:
         names = template.slots(operand)
         rows += math.prod(len(np.unique(at[name][points])) for name in names)
     counts = {name: len(np.unique(places[points])) for name, places in at.items()}
     widest = max(counts, key=lambda name: counts[name])
-    if rows * bars * 8 <= _ROWS or counts[widest] < 2:
+    if rows <= most or counts[widest] < 2:
         yield points
         return
     places = at[widest][points]
     middle = np.unique(places)[counts[widest] // 2]
     for side in (points[places < middle], points[places >= middle]):
-        yield from _boxes(template, at, side, bars)
+        yield from _boxes(template, at, side, most)

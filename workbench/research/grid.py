@@ -134,14 +134,15 @@ class Grid:
         if constraint is None:
             return np.arange(full)
         fixed = self.base.params
-        kept = [
+        passing = (
             number
             for number, point in enumerate(product(*self.values.values()))
             if self._passes(constraint, fixed | dict(zip(self.values, point, strict=True)))
-        ]
-        if not kept:
+        )
+        kept = np.fromiter(passing, dtype=np.int64)
+        if not len(kept):
             raise UsageError(f"none of the {full:,} points passes the constraint", points=full)
-        return np.array(kept, dtype=np.int64)
+        return kept
 
     def _passes(self, constraint: Constraint, params: dict[str, Any]) -> bool:
         try:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import UsageError
+from workbench.research.curves import each_equity
 from workbench.research.progress import size
-from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,11 +37,8 @@ def each_point(sweep: Sweep, numbers: Iterable[int]) -> Iterator[NDArray[np.floa
     ------
     ndarray, shape (T,)
     """
-    simulation = sweep.simulation
-    for number in numbers:
-        bars = simulation.bars.copy(deep=False)
-        equity = simulation.run(evaluate(sweep.grid.strategy(int(number)), bars)).equity
-        before = np.concatenate(([simulation.cash], equity[:-1]))
+    for equity in each_equity(sweep, numbers):
+        before = np.concatenate(([sweep.simulation.cash], equity[:-1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             yield np.where(before > 0, equity / before - 1, 0.0)  # after ruin nothing moves
 

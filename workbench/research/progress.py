@@ -25,6 +25,8 @@ class Plan:
     memory_bytes : int
         Expected peak beyond the bars: what one point needs while it runs, and the table of
         all statistics.
+    limit : float or None
+        The seconds after which it ends, finished or not.
 
     Examples
     --------
@@ -36,13 +38,18 @@ class Plan:
     bars: int
     seconds: float
     memory_bytes: int
+    limit: float | None = None
 
     def __str__(self) -> str:
         about = duration(self.seconds) if self.seconds < 1 else f"about {duration(self.seconds)}"
-        return (
+        said = (
             f"{self.points:,} points × {self.bars:,} bars: {about}, "
             f"peak memory {size(self.memory_bytes)} beyond the bars"
         )
+        if self.limit is None or self.seconds <= self.limit:
+            return said
+        ran = int(self.points * self.limit / self.seconds)
+        return f"{said}; ends after {duration(self.limit)} with about {ran:,} of them"
 
 
 class Progress:
@@ -75,6 +82,10 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
+    def begin_at(self, count: int) -> None:
+        """Count points that were done before; nobody is told."""
+        self._done = count
+
     def say(self, text: str) -> None:
         """Write a line; before the first step, so that it stands above the bar."""
         if self._shown:
@@ -94,6 +105,7 @@ class Progress:
 
             self._bar = tqdm(
                 total=self._total,
+                initial=self._done - count,
                 desc=self._title,
                 unit=" points",
                 smoothing=0.05,

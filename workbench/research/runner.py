@@ -14,7 +14,9 @@ import numpy as np
 from workbench.backtest.stats import NAMES
 from workbench.errors import WorkbenchError
 from workbench.indicators.memo import forget, remember
+from workbench.research.budget import Budget
 from workbench.research.engines import Engine
+from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +31,8 @@ __all__ = ["STATS", "Cost", "Done", "Local", "Runner"]
 
 STATS = NAMES[2:]  # without the labels of the first and the last bar
 # What one point may raise without ending the others: what a strategy's own code raises.
+_EXPOSURE, _TURNOVER = STATS.index("exposure"), STATS.index("turnover")
+_ROWS, _RESULTS = 96 * 2**20, 128 * 2**20  # bytes of indicators at a time, where there is room
 _FAILURES = (WorkbenchError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -74,6 +78,11 @@ class Runner(Protocol):
         ...
 
     @property
+    def bars(self) -> int:
+        """How many bars a point runs on."""
+        ...
+
+    @property
     def cost(self) -> Cost | None:
         """What further points cost; None until it is known."""
         ...
@@ -94,6 +103,8 @@ class Local:
     grid : Grid
     simulation : Simulation
     engine : {"auto", "events", "generic", "each"}
+    budget : Budget, optional
+        The memory the points may take while they run.
 
     Raises
     ------
@@ -101,10 +112,18 @@ class Local:
         No such engine, or it would not be exact.
     """
 
-    def __init__(self, grid: Grid, simulation: Simulation, engine: str = "auto") -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        simulation: Simulation,
+        engine: str = "auto",
+        budget: Budget | None = None,
+    ) -> None:
         self._grid, self._simulation = grid, simulation
         self._engine = Engine(grid, simulation, engine)
+        self._budget = budget or Budget.of()
         self.engine = self._engine.name
+        self.bars = len(simulation.bars)
         self.cost: Cost | None = None
 
     def run(self, numbers: Integers) -> Generator[Done, None, None]:
@@ -120,12 +139,25 @@ class Local:
 
     def _blocks(self, numbers: Integers) -> Iterator[Done]:
         """Run the points of a rule; the first block tells what the others will cost."""
+        most = self._room()
         started = time.perf_counter()
-        for at, rows in self._engine.blocks(numbers):
+        for at, rows in self._engine.blocks(numbers, most):
             if self.cost is None:
                 each = (time.perf_counter() - started) / len(at)
                 self.cost = Cost(each / (os.cpu_count() or 1), self._engine.memory)
-            yield Done(at, rows)
+            yield self._judged(at, rows)
+
+    def _room(self) -> int:
+        """Return how many bytes the rows of indicators may have at a time."""
+        bars = len(self._simulation.bars)
+        template = self._engine.template
+        operands = 0 if template is None else len(template.operands)
+        fixed = self._engine.memory + bars * 8 * 4  # an indicator while it is made
+        self._budget.check(
+            fixed + 2 * operands * bars * 8, f"one point on {bars:,} bars", "take fewer bars"
+        )
+        # Half of it: what is freed lies in pieces, into which the next rows may not fit.
+        return min(_ROWS, (self._budget.room - fixed) // 2)
 
     def _memo(self) -> AbstractContextManager[object]:
         if self.engine == "each":
@@ -133,7 +165,8 @@ class Local:
         bars = self._simulation.bars
         if bars.columns.nlevels > 1:  # the columns of several symbols are copied on their way
             return nullcontext()
-        return remember([bars[name].to_numpy() for name in bars.columns])
+        limit = min(_RESULTS, self._budget.room // 2)
+        return remember([bars[name].to_numpy() for name in bars.columns], limit)
 
     def _probe(self, numbers: Integers) -> Generator[Done, None, Integers]:
         """Run the first points to learn what one costs: the first warms up, then memory, time.
@@ -145,8 +178,9 @@ class Local:
         memory, seconds = 0, 0.0
         for at, k in enumerate(probes):
             started = time.perf_counter()
-            if at == 1:
+            if at == min(1, len(probes) - 1):
                 found, memory = self._measured(k)
+                self._check(memory)
             else:
                 found = self._point(k)
                 seconds = time.perf_counter() - started
@@ -154,6 +188,11 @@ class Local:
                 self.cost = Cost(seconds, memory)
             yield found
         return np.setdiff1d(numbers, probes)
+
+    def _check(self, memory: int) -> None:
+        """Refuse what one point was measured to take, beside the indicators that are kept."""
+        what = f"one point on {len(self._simulation.bars):,} bars, with its indicators,"
+        self._budget.check(memory + min(memory, _RESULTS), what, "take fewer bars")
 
     def _measured(self, k: int) -> tuple[Done, int]:
         """Run a point and return the most memory it held, as Python and numpy count it."""
@@ -175,7 +214,20 @@ class Local:
                     row = self._row(k)
             except _FAILURES as error:
                 return Done(np.array([k]), np.full((1, len(STATS)), np.nan), {k: error})
-        return Done(np.array([k]), row[None])
+        return self._judged(np.array([k]), row[None])
+
+    def _judged(self, numbers: Integers, rows: Floats) -> Done:
+        """Fail the points without an opinion on any bar, as a backtest does."""
+        idle = np.flatnonzero((rows[:, _EXPOSURE] == 0) & (rows[:, _TURNOVER] == 0))
+        failures: dict[int, Exception] = {}
+        for at in idle.tolist():
+            strategy = self._grid.strategy(int(numbers[at]))
+            with forget():
+                targets = evaluate(strategy, self._simulation.bars.copy(deep=False))
+            if np.isnan(targets).all():
+                failures[int(numbers[at])] = self._simulation.silent(strategy)
+                rows[at] = np.nan
+        return Done(numbers, rows, failures)
 
     def _row(self, k: int) -> Floats:
         bars = self._simulation.bars.copy(deep=False)  # what a strategy does to its bars stays here

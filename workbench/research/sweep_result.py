@@ -32,6 +32,7 @@ _LESS_IS_BEST = {
     *("volatility", "max_drawdown_bars", "recovery_bars", "turnover", "fees", "slippage"),
 }
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "round_trips")
+_HEATMAP = ("theme", "height")
 Scope = Literal["data", "strategy", "workspace"]
 
 
@@ -91,6 +92,8 @@ class Sweep:
         Where its points were counted; None where they were not.
     engine : str
         What ran the points: ``"events"``, ``"generic"`` or ``"each"``.
+    equity : DataFrame or None
+        The equity of the points that were chosen with ``keep="equity"``, a column per point.
     """
 
     manifest: Manifest
@@ -103,9 +106,15 @@ class Sweep:
     plan: Plan | None
     ledger: Ledger | None
     engine: str = "each"
+    equity: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def run_id(self) -> str:
+        """The name to resume it by, and to find it by once it is saved."""
+        return self.manifest.run_id
 
     @property
     def finished(self) -> bool:
@@ -150,6 +159,28 @@ class Sweep:
         UsageError
             No such statistic, or no point has it.
         """
+        ranked = self.ranked(stat, largest=largest)
+        if not len(ranked):
+            raise UsageError(
+                f"none of the {len(self):,} points has a {stat}: did any of them trade?", stat=stat
+            )
+        return self.point(int(ranked[0]))
+
+    def ranked(self, stat: str = "sharpe", *, largest: bool | None = None) -> NDArray[np.int64]:
+        """Return the numbers of the points by a statistic, the best first.
+
+        Points without the statistic are left out; of equal ones the first in the grid is first.
+
+        Parameters
+        ----------
+        stat, largest
+            As in `best`.
+
+        Raises
+        ------
+        UsageError
+            No such statistic.
+        """
         if stat not in self.names:
             raise UsageError(
                 f"a sweep has no statistic {stat!r}{nearest(stat, self.names)}; "
@@ -157,13 +188,10 @@ class Sweep:
                 stat=stat,
             )
         values = self.table[:, self.names.index(stat)]
-        if not np.isfinite(values).any():
-            raise UsageError(
-                f"none of the {len(self):,} points has a {stat}: did any of them trade?", stat=stat
-            )
         more = stat not in _LESS_IS_BEST if largest is None else largest
-        ranked = np.where(np.isfinite(values), values if more else -values, -np.inf)
-        return self.point(int(self.numbers[int(ranked.argmax())]))
+        known = np.flatnonzero(np.isfinite(values))
+        order = np.argsort(-values[known] if more else values[known], kind="stable")
+        return self.numbers[known[order]]
 
     def point(self, number: int) -> Point:
         """Return a point by its number, the index of `stats`.
@@ -194,7 +222,7 @@ class Sweep:
         Raises
         ------
         UsageError
-            No such parameter or statistic.
+            No such parameter, statistic or option.
         DataError
             Not one point has the statistic.
         """
@@ -207,6 +235,13 @@ class Sweep:
                 )
         if x == y:
             raise UsageError("a heat map needs two different parameters", parameter=x)
+        unknown = next((name for name in options if name not in _HEATMAP), None)
+        if unknown is not None:
+            raise UsageError(
+                f"a heat map takes no {unknown!r}; it takes stat, {', '.join(_HEATMAP)}, as in "
+                f"heatmap({x!r}, {y!r}, stat='cagr')",
+                option=unknown,
+            )
         from workbench.plots.heatmap import figure
 
         return figure(self.stats, self._column(x), self._column(y), stat, **options)
@@ -286,7 +321,10 @@ class Sweep:
         DataError
             The folder cannot be written.
         """
-        return registry.save(self.manifest, {"points": self.stats}, folder)
+        frames = {"points": self.stats}
+        if self.equity is not None:
+            frames["equity"] = self.equity.rename(columns=str)
+        return registry.save(self.manifest, frames, folder)
 
     @property
     def _periods(self) -> float:

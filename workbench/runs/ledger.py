@@ -180,6 +180,17 @@ class Ledger:
             )
         return ""
 
+    def trials_of(self, run_id: str) -> frozenset[str]:
+        """Return the identities of the trials that a run has recorded.
+
+        Raises
+        ------
+        DataError
+            The ledger's file cannot be read.
+        """
+        rows = self._read("SELECT trial FROM trials WHERE run_id = ?", [run_id])
+        return frozenset(trial for (trial,) in rows)
+
     def count(self, strategy: str | None = None, fingerprint: str | None = None) -> int:
         """Return how many distinct trials there are; see the module for what is one.
 

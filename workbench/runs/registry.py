@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -250,7 +251,8 @@ def _read(path: Path, name: str, entry: Mapping[str, Any]) -> Frame:
             raise _corrupt(path, f"{file.name} was changed or damaged since it was saved")
         table = pd.read_parquet(file)
         if entry.get("freq"):
-            table.index = pd.DatetimeIndex(table.index, freq=entry["freq"])
+            with suppress(ValueError):  # the name of an exchange's days does not hold its holidays
+                table.index = pd.DatetimeIndex(table.index, freq=entry["freq"])
         frame: Frame = table
         if entry["kind"] == "series":
             frame = table["value"].rename(entry["name"])

@@ -129,15 +129,29 @@ def slices(
     Yields
     ------
     float, Sweep
-        The part that is done, and the slice.
+        The part that is done, and the slice. One of which no point succeeds is left out.
+
+    Raises
+    ------
+    UsageError
+        No point of any slice succeeds.
     """
+    choices |= {"progress": False, "checkpoint": False, "constraint": _constraint(strategy)}
+    found: Sweep | None = None
+    refused: UsageError | None = None
     (name, values), *rest = axes.items()
     for number, value in enumerate(values, 1):
         if stop.is_set():
             return
         grid: dict[str, Any] = {name: [value], **dict(rest), **choices}
-        found = sweep(strategy, bars, progress=False, constraint=_constraint(strategy), **grid)
-        yield number / len(values), found
+        try:
+            found = sweep(strategy, bars, **grid)
+        except UsageError as error:
+            refused = error
+        else:
+            yield number / len(values), found
+    if found is None and refused is not None:
+        raise refused
 
 
 def _constraint(strategy: Strategy) -> Callable[[dict[str, Any]], bool] | None:
