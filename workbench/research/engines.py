@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -58,6 +59,8 @@ class Engine:
         ``"each"`` does so point by point through the code of a backtest.
     template : Template or None
         The rule of all points; None where points are asked for their targets.
+    made : (float, int)
+        The seconds that the indicators of the latest part of the points took, and its points.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class Engine:
         self._wanted = wanted
         self.name = wanted if wanted != "auto" else "generic" if why else "events"
         self._rows = 0
+        self.made = (0.0, 1)
         self._periods = float(simulation.choices["periods_per_year"])
         self._setting = Setting(simulation.market, simulation.cash, self._periods, simulation.terms)
 
@@ -138,10 +142,11 @@ class Engine:
         at = _places(self._grid)
         found = Lines(self._simulation.bars)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            limit = most or _ROWS
+            limit, started = most or _ROWS, time.perf_counter()
             for box in _boxes(self.template, at, points, limit // (8 * found.shape[0])):
                 rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
+                self.made = (time.perf_counter() - started, len(box))
                 table = np.empty((len(box), len(_STATS)))
                 begins = list(range(0, len(box), _BLOCK))
                 runs = [pool.submit(self._block, begin, rules, table, box) for begin in begins[1:]]
@@ -155,6 +160,7 @@ class Engine:
                     for run in runs:
                         run.cancel()
                 del rules, runs  # before the rows of the next part are made
+                started = time.perf_counter()
 
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
         end = min(begin + _BLOCK, len(box))

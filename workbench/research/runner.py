@@ -139,12 +139,16 @@ class Local:
 
     def _blocks(self, numbers: Integers) -> Iterator[Done]:
         """Run the points of a rule; the first block tells what the others will cost."""
-        most = self._room()
+        most, engine = self._room(), self._engine
+        if self.cost is None and len(numbers) > 1:  # the first point has the kernels loaded
+            yield from (self._judged(*block) for block in engine.blocks(numbers[:1], most))
+            numbers = numbers[1:]
         started = time.perf_counter()
-        for at, rows in self._engine.blocks(numbers, most):
+        for at, rows in engine.blocks(numbers, most):
             if self.cost is None:
-                each = (time.perf_counter() - started) / len(at)
-                self.cost = Cost(each / (os.cpu_count() or 1), self._engine.memory)
+                made, points = engine.made  # the indicators, which the points of a part share
+                each = (time.perf_counter() - started - made) / len(at)
+                self.cost = Cost(each / (os.cpu_count() or 1) + made / points, engine.memory)
             yield self._judged(at, rows)
 
     def _room(self) -> int:
