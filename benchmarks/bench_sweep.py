@@ -60,7 +60,8 @@ def rows() -> Iterator[Row]:
     yield from _crossings(long, FAST, SLOW, {wb.strategies.SmaCross: 250, PlainCross: 100})
     yield from _crossings(short, MANY_FAST, MANY_SLOW, {wb.strategies.SmaCross: 300})
     yield _stopped(long)
-    yield _memory()
+    yield _memory("1GiB", 200.0)
+    yield _memory("64MiB", 67.1)
     yield _scan(long)
 
 
@@ -201,28 +202,28 @@ def _their_rsi(
 
 
 _MEMORY = """
-import resource
+import resource, sys
 import workbench as wb
 from benchmarks.bench_sweep import COSTS, MANY_FAST, MANY_SLOW
 from benchmarks.market import bars
 market = bars(100_000)
 def run(fast, slow):
     wb.sweep(wb.strategies.SmaCross, market, costs=COSTS, progress=False, record=False,
-             fast=fast, slow=slow)
+             memory=sys.argv[1], fast=fast, slow=slow)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = run([5], [20])
 print((run(MANY_FAST, MANY_SLOW) - before) / 1024)
 """
 
 
-def _memory() -> Row:
+def _memory(budget: str, limit: float) -> Row:
     """Measure in a process of its own what 10,000 points need beyond a single one."""
     done = subprocess.run(
-        [sys.executable, "-c", _MEMORY], check=True, capture_output=True, text=True
+        [sys.executable, "-c", _MEMORY, budget], check=True, capture_output=True, text=True
     )
     points = len(MANY_FAST) * len(MANY_SLOW)
-    work = f"extra memory of 100,000 × {points:,}"
-    return Row(work, "limit", float(done.stdout), 200.0, 1, unit="MB")
+    work = f"extra memory of 100,000 × {points:,}, budget {budget}"
+    return Row(work, "limit", float(done.stdout), limit, 1, unit="MB")
 
 
 def _scan(market: pd.DataFrame) -> Row:
