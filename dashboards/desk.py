@@ -32,7 +32,7 @@ WIDTHS = {
 def page(context: Context) -> View:
     board = DeskBoard(context)
     board.show_all()
-    pn.state.add_periodic_callback(board.show_new, 1_000)
+    pn.state.add_periodic_callback(context.guarded(board.show_new), 1_000)
     return View(main=board.main, sidebar=board.sidebar, on_theme=[board.set_theme])
 
 

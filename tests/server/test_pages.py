@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+import weakref
 
 import pytest
+from bokeh.document import Document
+from bokeh.server.contexts import BokehSessionContext
+from bokeh.server.session import ServerSession
+from tornado.ioloop import IOLoop
 
 from workbench.config import load_settings
 from workbench.server.figures import age, percent
 from workbench.server.identity import Identity
 from workbench.server.look import Tile, empty, note, tiles
-from workbench.server.pages import discover, safe
+from workbench.server.pages import Context, discover, safe
 
 
 def test_the_pages_that_come_with_the_package_are_found(tmp_path):
@@ -73,3 +78,30 @@ def test_a_file_of_a_component_is_served(ada):
     answer = ada.get("/components/panel.template.vanilla/VanillaTemplate/_css/vanilla.css")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/css")
+
+
+def test_a_page_that_has_ended_draws_nothing_and_complains_of_nothing(caplog):
+    document, loop = Document(), IOLoop(make_current=False)
+    around = BokehSessionContext("one", None, document)
+    document._session_context = weakref.ref(around)
+    session = ServerSession("one", document, io_loop=loop)
+    around._set_session(session)
+    context = Context(None, Identity("ada", ("viewer",)), "dark", document=document)
+    context.is_live = True
+    called = []
+    context.draw(lambda: called.append(1))
+    assert len(document.session_callbacks) == 1
+    context.guarded(lambda: called.append(2))()
+    assert called == [2]
+
+    def late():
+        session.destroy()
+        context.draw(lambda: called.append(3))
+        document.add_next_tick_callback(late)  # raises: there is nothing left to add to
+
+    context.guarded(late)()
+    context.guarded(lambda: called.append(4))()
+    context.draw(lambda: called.append(5))
+    assert called == [2]
+    assert [said for said in caplog.records if said.name == "workbench.pages"] == []
+    loop.close()

@@ -35,7 +35,7 @@ def halt_switch(context: Context) -> tuple[list[Any], list[Any]]:
     if not context.who.may("halt"):
         return [], []
     switch = HaltSwitch(context)
-    pn.state.add_periodic_callback(switch.show, _EVERY_MS)
+    pn.state.add_periodic_callback(context.guarded(switch.show), _EVERY_MS)
     return [switch.button], [switch.dialog]
 
 

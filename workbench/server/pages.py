@@ -83,6 +83,13 @@ class Context:
         """The workspace's settings."""
         return self.services.settings
 
+    def has_ended(self) -> bool:
+        """Tell whether the reader has left, or the server stops: the document is an empty shell."""
+        if not self.is_live or self.document is None:
+            return False
+        session = self.document.session_context
+        return session is None or bool(session.destroyed)
+
     def say(self, text: str, tone: str = "", details: str = "") -> None:
         """Show a remark at the head of the page; an empty text takes it away."""
         self.notices.object = note(text, tone, details) if text else ""
@@ -94,13 +101,13 @@ class Context:
         Callbacks run in threads of their own, and a thread may change what Panel made, but
         not a chart: Bokeh's document takes changes under its lock only.
         """
-        if self.is_live and self.document is not None:
-            self.document.add_next_tick_callback(self.guarded(change))
-        else:
+        if not self.is_live or self.document is None:
             change()
+        elif not self.has_ended():
+            self.document.add_next_tick_callback(self.guarded(change))
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a callback so that its error is shown, not swallowed.
+        """Wrap a callback so that its error is shown, not swallowed; where nobody reads, nothing.
 
         It also tells Panel whose page this is: in a callback of Bokeh's it would not know,
         and ask the internet for its style sheets.
@@ -108,6 +115,8 @@ class Context:
 
         @wraps(callback)
         def wrapped(*args: Any, **options: Any) -> Any:
+            if self.has_ended():
+                return None
             try:
                 with set_curdoc(self.document) if self.document else nullcontext():
                     answer = callback(*args, **options)
@@ -115,6 +124,8 @@ class Context:
                 self.say(error.message, "bad")
                 return None
             except Exception as error:  # noqa: BLE001  # shown to who clicked, and logged
+                if self.has_ended():  # it ended while a thread was still at work
+                    return None
                 _LOG.exception("a callback of a page failed")
                 self.say(f"{type(error).__name__}: {error}", "bad", _tail(error))
                 return None
