@@ -100,3 +100,22 @@ def test_a_foreign_pyproject_is_no_workspace(tmp_path):
     below = tmp_path / "sub"
     below.mkdir()
     assert find_workspace(below) == below
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Bench.example/", "https://bench.example"),
+        ("https://bench.example:443", "https://bench.example"),
+        ("https://bench.example:8443", "https://bench.example:8443"),
+        ("http://10.0.0.5:80", "http://10.0.0.5"),
+    ],
+)
+def test_a_public_address_becomes_an_origin(tmp_path, url, origin):
+    assert load_settings(tmp_path, public_url=url).public_origin == origin
+
+
+@pytest.mark.parametrize("url", ["bench.example", "ftp://x", "https://x/path", "https://a b"])
+def test_what_is_no_public_address_is_refused(tmp_path, url):
+    with pytest.raises(errors.UsageError, match="public_url"):
+        load_settings(tmp_path, public_url=url)

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         Where the source ``files`` finds its CSV and Parquet files.
     host, port : str, int
         Where the web app listens.
+    public_url : str, optional
+        The address in people's browsers, where a proxy stands before the server; with
+        ``https`` the cookies are kept to it.
     session_hours : float
         How long a login lasts.
     risk : RiskLimits
@@ -92,6 +95,7 @@ class Settings(BaseSettings):
     files_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65_535)
+    public_url: str | None = Field(None, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$")
     session_hours: float = Field(12.0, gt=0)
     secret_key: SecretStr | None = None
     risk: RiskLimits = RiskLimits()
@@ -99,6 +103,15 @@ class Settings(BaseSettings):
     def folder(self, name: str) -> Path:
         """Return a folder of the workspace's data, e.g. ``"bars"``; it may not exist yet."""
         return self.workspace / self.data_dir / name
+
+    @property
+    def public_origin(self) -> str | None:
+        """The origin of `public_url` as browsers write it, e.g. ``https://bench.example``."""
+        if self.public_url is None:
+            return None
+        origin = self.public_url.lower().rstrip("/")
+        usual = ":443" if origin.startswith("https:") else ":80"
+        return origin.removesuffix(usual)
 
     @property
     def database(self) -> str:

@@ -79,6 +79,17 @@ def served(tmp_path_factory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
+def behind_proxy(served: Served, tmp_path_factory) -> Iterator[Served]:
+    """A second server, that a proxy would speak https for."""
+    home = tmp_path_factory.mktemp("behind-proxy")
+    settings = load_settings(home, port=0, public_url="https://bench.example")
+    database = open_database(settings)
+    Users(database).add_user("ada", PASSWORD, roles="trader,admin")
+    database.close()
+    yield from run_server(settings)
+
+
+@pytest.fixture(scope="module")
 def ada(served: Served) -> Iterator[httpx.Client]:
     client = served.log_in("ada")
     yield client

@@ -161,6 +161,37 @@ def test_a_backtest_that_still_runs_has_no_curve_yet(served, ada):
     del jobs._jobs[job.job_id]
 
 
+def test_backtests_are_their_owners_and_an_admins(served, ada, tom, eve):
+    jobs = served.running.config.app.state.services.backtests
+    job = jobs.start(Wanted("SmaCross", ("IBM",)), "tom")
+    job.future.result(timeout=60)
+    for reader, sees in ((tom, True), (ada, True), (eve, False)):
+        assert (
+            any(one["id"] == job.job_id for one in reader.get("/api/v1/backtests").json()) == sees
+        )
+        for part in ("", "/equity", "/fills"):
+            answer = reader.get(f"/api/v1/backtests/{job.job_id}{part}")
+            assert answer.status_code == (200 if sees else 404)
+
+
+def test_reports_are_not_for_viewers(ada, eve, workspace):
+    folder = workspace / "data" / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "secret_plan.html").write_text("<p>the plan</p>")
+    assert "the plan" in ada.get("/reports/secret_plan.html").text
+    assert "Secret plan" in ada.get("/reports").text
+    assert eve.get("/reports/secret_plan.html").status_code == 404
+    for path in ("/", "/reports"):
+        assert "Secret plan" not in eve.get(path).text
+        assert "Reports are for analysts" in eve.get(path).text
+
+
+def test_a_probe_may_ask_for_the_head_alone(served):
+    with served.stranger() as client:
+        answer = client.head("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_an_unknown_path_is_a_problem(ada):
     answer = ada.get("/api/v1/nothing")
     assert answer.status_code == 404

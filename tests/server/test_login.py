@@ -57,13 +57,45 @@ def test_an_address_that_is_turned_away_uses_up_no_other_name(tmp_path):
     app.include_router(login.router)
     with TestClient(app) as client:
         for n in range(25):
-            services.tries_by_name.take(f"name{n}")
+            services.tries_by_login.take(f"name{n} testclient")
             services.tries_by_address.take("testclient")
         for _ in range(6):
             assert client.post("/login", data={"username": "victim"}).status_code == 429
-    assert services.tries_by_name.take("victim") == 0.0
-    assert len(services.tries_by_name._tries["victim"]) == 1
+    assert services.tries_by_login.take("victim testclient") == 0.0
+    assert len(services.tries_by_login._tries["victim testclient"]) == 1
+    assert "victim" not in services.tries_by_name._tries
     services.close()
+
+
+def test_who_errs_elsewhere_locks_nobody_out_here(tmp_path):
+    services = open_services(load_settings(tmp_path))
+    services.users.add_user("victim", PASSWORD, roles="viewer")
+    app = FastAPI()
+    app.state.services = services
+    app.include_router(login.router)
+    data = {"username": "victim", "password": "not this phrase"}
+    with TestClient(app, client=("203.0.113.9", 1)) as stranger:
+        codes = [stranger.post("/login", data=data).status_code for _ in range(6)]
+    assert codes == [401] * 5 + [429]
+    with TestClient(app, client=("198.51.100.7", 1), follow_redirects=False) as owner:
+        right = {"username": "victim", "password": PASSWORD}
+        assert owner.post("/login", data=right).status_code == 303
+    for _ in range(60):  # from ever other addresses
+        services.tries_by_name.take("victim")
+    with TestClient(app, client=("192.0.2.3", 1)) as another:
+        assert another.post("/login", data=data).status_code == 429
+    services.close()
+
+
+def test_a_second_login_ends_the_session_it_writes_over(served):
+    client = served.log_in("ann")
+    first = client.cookies["wb_session"]
+    assert client.post("/login", data={"username": "ann", "password": PASSWORD}).status_code == 303
+    assert client.cookies["wb_session"] != first
+    assert client.get("/api/v1/symbols").status_code == 200
+    with served.stranger(cookies={"wb_session": first}) as old:
+        assert old.get("/api/v1/symbols").status_code == 401
+    client.close()
 
 
 def test_logging_out_ends_the_session_everywhere(served):

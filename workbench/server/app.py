@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import panel as pn
 from fastapi import FastAPI
@@ -26,7 +28,7 @@ from workbench.server.shell import shell
 from workbench.server.strict import StrictJson
 from workbench.server.tokens import PageTokens
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "page_origins"]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _PUBLIC = frozenset({"/login", "/healthz"}) | html.PUBLIC_ASSETS
@@ -35,11 +37,24 @@ _IDENTITY = [
     name for own in ("x-wb-user", "x-wb-roles", "x-wb-theme", "x-wb-login")
     for name in (own, own.title())
 ]  # fmt: skip
+_LEFT = "ServerConnection.session"
 _TAGS = [
     {"name": "data", "description": "Symbols and bars."},
     {"name": "research", "description": "Strategies and backtests."},
     {"name": "desk", "description": "Orders, positions, account and the kill switch."},
 ]
+
+
+class _OfLeavers(logging.Filter):
+    """Drops Bokeh's complaints about messages that were read after their page was closed."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every other record."""
+        kind, _, trace = record.exc_info or (None, None, None)
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        has_left = trace is not None and trace.tb_frame.f_code.co_qualname == _LEFT
+        return not (kind is AssertionError and has_left)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -107,11 +122,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _rules(settings: Settings, services: Services) -> Rules:
-    is_local = settings.host in _LOOPBACK
+    origin = settings.public_origin
+    hosts = _LOOPBACK if settings.host in _LOOPBACK else None
+    if origin is not None:
+        hosts = _LOOPBACK | {settings.host, urlsplit(origin).hostname or ""}
     return Rules(
         cookie=services.cookie,
         public=_PUBLIC,
-        hosts=_LOOPBACK if is_local else None,
+        hosts=hosts,
+        origin=origin,
         is_secure=services.is_secure,
         pages=PageTokens(secret_key(settings)),
     )
@@ -120,19 +139,30 @@ def _rules(settings: Settings, services: Services) -> Rules:
 def _mount_pages(app: FastAPI, services: Services) -> None:
     # without threads one page's callback holds up every other request
     pn.extension("tabulator", nthreads=4)
+    handler = logging.getLogger("bokeh.server.protocol_handler")
+    if not any(isinstance(known, _OfLeavers) for known in handler.filters):
+        handler.addFilter(_OfLeavers())
     pages = discover(services.settings)
     settings = services.settings
-    names = {settings.host, *(_LOOPBACK if settings.host in _LOOPBACK else ())}
     add_applications(
         {f"/{page.slug}": _page_function(page, pages, services) for page in pages},
         app=app,
         title={f"/{page.slug}": f"{page.title} · Workbench" for page in pages},
-        websocket_origin=[f"{name}:{settings.port}" for name in sorted(names)],
+        websocket_origin=page_origins(settings),
         sign_sessions=True,
         secret_key=secret_key(settings),
         include_headers=_IDENTITY,
         include_cookies=[],
     )
+
+
+def page_origins(settings: Settings) -> list[str]:
+    """Return the names, with ports, under which a page may open its socket."""
+    names = {settings.host, *(_LOOPBACK if settings.host in _LOOPBACK else ())}
+    origins = [f"{name}:{settings.port}" for name in sorted(names)]
+    if settings.public_origin is not None:
+        origins.append(urlsplit(settings.public_origin).netloc)
+    return origins
 
 
 def _page_function(page: PageFile, pages: list[PageFile], services: Services) -> Callable[[], Any]:

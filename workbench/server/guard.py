@@ -78,6 +78,8 @@ class Rules:
         Exact paths that strangers may see; nothing else.
     hosts : frozenset of str, optional
         Names the server answers to, without port; None takes any.
+    origin : str, optional
+        Our own origin behind a proxy, which may write another ``Host``; see `Settings.public_url`.
     is_secure : bool
         Whether browsers come by https.
     max_body : int
@@ -91,6 +93,7 @@ class Rules:
     cookie: str = "wb_session"
     public: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
+    origin: str | None = None
     is_secure: bool = False
     max_body: int = 1 << 20
     recheck_seconds: float = 5.0
@@ -127,15 +130,14 @@ class _Request:
             return {}
         return {name: morsel.value for name, morsel in jar.items()}
 
-    def is_own_origin(self, *, is_secure: bool) -> bool:
+    def is_own_origin(self, rules: Rules) -> bool:
         """Whether the request names no origin but ours, and names one."""
         site, origin = self.headers.get("sec-fetch-site"), self.headers.get("origin")
         if site is None and origin is None:
             return False
-        scheme = "https" if is_secure else "http"
-        return (site is None or site in _OWN_SITE) and (
-            origin is None or origin == f"{scheme}://{self.headers.get('host', '')}"
-        )
+        scheme = "https" if rules.is_secure else "http"
+        ours = (rules.origin, f"{scheme}://{self.headers.get('host', '')}")
+        return (site is None or site in _OWN_SITE) and (origin is None or origin in ours)
 
 
 class Guard:
@@ -201,7 +203,7 @@ class Guard:
             return self._stranger(request, method)
         if request.names_a_session:
             return problem(400, "the session of a page cannot be chosen: leave it out")
-        if method not in _SAFE and not request.is_own_origin(is_secure=self._rules.is_secure):
+        if method not in _SAFE and not request.is_own_origin(self._rules):
             return problem(
                 403,
                 "a request that changes something must come from this site's own pages; "
@@ -235,7 +237,7 @@ class Guard:
             identity is not None
             and self._is_our_host(request)
             and "origin" in request.headers
-            and request.is_own_origin(is_secure=self._rules.is_secure)
+            and request.is_own_origin(self._rules)
             and not request.names_a_session
             and self._is_own_page(scope, identity)
         )
@@ -365,6 +367,7 @@ class _Socket:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
+        self._has_left = False
         self._ended: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
     async def receive(self) -> Message:
@@ -374,10 +377,13 @@ class _Socket:
         finally:
             if not incoming.done():
                 incoming.cancel()
-        return self._ended.result() if self._ended.done() else incoming.result()
+        message = self._ended.result() if self._ended.done() else incoming.result()
+        self._has_left = message["type"] == "websocket.disconnect"
+        return message
 
     async def send(self, message: Message) -> None:
-        if not self._ended.done():
+        # what is sent to a client that has left would be complained of, line by line
+        if not (self._has_left or self._ended.done()):
             await self._send(message)
 
     async def end(self, code: int, reason: str) -> None:

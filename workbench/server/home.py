@@ -65,7 +65,7 @@ def front(request: Request) -> Response:
         who=who(request),
         pages=pages,
         glyphs=_GLYPHS,
-        reports=reports(services.settings)[:6],
+        reports=_readable(request)[:6],
         tiles=desk_tiles(services.desk.snapshot()),
     )
 
@@ -80,7 +80,7 @@ def listing(request: Request) -> Response:
         title="Reports",
         who=who(request),
         pages=discover(services.settings),
-        reports=reports(services.settings),
+        reports=_readable(request),
     )
 
 
@@ -90,10 +90,17 @@ def report(request: Request, key: str) -> Response:
 
     The file is looked up among those that are there; no path is made of what was asked.
     """
-    for one in reports(services_of(request).settings):
+    for one in _readable(request):
         if one.key == key:
             return FileResponse(one.path, headers={"content-security-policy": _SANDBOX})
     raise UsageError("no such report; /reports lists them", missing=True)
+
+
+def _readable(request: Request) -> list[Report]:
+    """Return the reports the reader may see: they are research, which a viewer has no part in."""
+    if not who(request).may("research"):
+        return []
+    return reports(services_of(request).settings)
 
 
 def _title(path: Path, folder: Path) -> str:

@@ -17,6 +17,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "trade": frozenset({"trader"}),
     "halt": frozenset({"trader", "admin"}),
     "resume": frozenset({"admin"}),
+    "oversee": frozenset({"admin"}),  # see what others have made
 }
 
 

@@ -114,8 +114,8 @@ class Backtests:
                 self._jobs.popitem(last=False)
         return job
 
-    def find(self, job_id: str) -> Job:
-        """Return a job.
+    def find(self, job_id: str, owner: str | None = None) -> Job:
+        """Return a job; with `owner`, one of theirs only, and others' as if there were none.
 
         Raises
         ------
@@ -123,16 +123,16 @@ class Backtests:
             There is none, or it is no longer kept.
         """
         job = self._jobs.get(job_id)
-        if job is None:
+        if job is None or owner not in (None, job.owner):
             raise UsageError(
                 f"no such backtest: {job_id[:40]!r}; the last {_KEPT} are kept, saved ones as runs",
                 missing=True,
             )
         return job
 
-    def jobs(self) -> list[Job]:
-        """Return the jobs, newest first."""
-        return list(reversed(self._jobs.values()))
+    def jobs(self, owner: str | None = None) -> list[Job]:
+        """Return the jobs, newest first; with `owner`, theirs only."""
+        return [job for job in reversed(self._jobs.values()) if owner in (None, job.owner)]
 
     def close(self) -> None:
         """Start no further one."""

@@ -54,7 +54,14 @@ async def enter(
     services, target, name = services_of(request), safe_next(next), username.strip().lower()
     address = request.client.host if request.client else "unknown"
     # an address that is turned away may not use up the tries of others' names as well
-    wait = services.tries_by_address.take(address) or services.tries_by_name.take(name)
+    counted = (
+        (services.tries_by_address, address),
+        (services.tries_by_login, f"{name} {address}"),
+        (services.tries_by_name, name),
+    )
+    wait = 0.0
+    for window, key in counted:
+        wait = wait or window.take(key)
     if wait > 0:
         services.metrics.logins.labels("too many").inc()
         message = f"Too many tries. Wait {wait:.0f} seconds, then try again."
@@ -65,8 +72,11 @@ async def enter(
     services.metrics.logins.labels("let in" if who else "turned away").inc()
     if who is None:
         return _form(request, target, name, _WRONG, 401)
-    services.tries_by_name.give_back(name)
-    services.tries_by_address.give_back(address)
+    for window, key in counted:
+        window.give_back(key)
+    before: Identity | None = request.scope.get("wb.identity")
+    if before is not None:  # its cookie is written over: nobody could end it any more
+        await run_in_threadpool(services.sessions.end, before.session_id)
     token = await run_in_threadpool(services.sessions.open, who)
     return _with_cookie(services, RedirectResponse(target, 303), token)
 

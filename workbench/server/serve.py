@@ -7,7 +7,9 @@ import os
 import socket
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from workbench.config import Settings
 from workbench.errors import UsageError
@@ -17,6 +19,41 @@ __all__ = ["bind", "run", "server"]
 
 _GRACE_SECONDS = 5
 _LONGEST_HEAD = 64 * 1024
+_HEAD_SECONDS = 15.0
+
+
+class Patient(H11Protocol):
+    """Waits for the head of a request so long and no longer: silence may not hold a connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and begin to wait where a further request begins."""
+        if self._timer is None and self.conn.their_state is h11.IDLE:
+            self._wait()
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._wait_no_longer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._timer: asyncio.TimerHandle | None = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def _wait_no_longer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        self.transport.close()
 
 
 def bind(settings: Settings) -> tuple[socket.socket, Settings]:
@@ -60,7 +97,7 @@ def server(settings: Settings, **options: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(settings),
         # the faster parser takes headers without an end into memory, from anyone
-        http="h11",
+        http=Patient,
         h11_max_incomplete_event_size=_LONGEST_HEAD,
         ws="websockets-sansio",
         # open pages would keep a stopping server for ever

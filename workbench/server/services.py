@@ -40,9 +40,11 @@ class Services:
     desk: Bridge
     metrics: Metrics = field(default_factory=Metrics)
     is_secure: bool = False
-    # a person may err five times a minute; an address serves several persons
-    tries_by_name: Window = field(default_factory=lambda: Window(5, 60.0))
+    # a person may err five times a minute, and no stranger elsewhere uses these up; an address
+    # serves several persons; a name is guessed at from many addresses
+    tries_by_login: Window = field(default_factory=lambda: Window(5, 60.0))
     tries_by_address: Window = field(default_factory=lambda: Window(20, 60.0))
+    tries_by_name: Window = field(default_factory=lambda: Window(60, 60.0))
 
     @property
     def cookie(self) -> str:
@@ -68,6 +70,7 @@ def open_services(settings: Settings) -> Services:
         sessions=Sessions(database, settings.session_hours),
         backtests=Backtests(settings),
         desk=Bridge(desk),
+        is_secure=(settings.public_origin or "").startswith("https:"),
     )
 
 

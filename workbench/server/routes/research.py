@@ -88,15 +88,15 @@ async def start_backtest(
 
 @router.get("/backtests")
 def list_backtests(request: Request) -> list[dict[str, Any]]:
-    """List the latest backtests, newest first."""
-    found = services_of(request).backtests.jobs()
+    """List your latest backtests, newest first; an admin sees everyone's."""
+    found = services_of(request).backtests.jobs(_owner(request))
     return [_head(job) for job in found]
 
 
 @router.get("/backtests/{job_id}")
 def read_backtest(request: Request, job_id: str) -> dict[str, Any]:
     """Return a backtest's state and, once it is done, its statistics."""
-    return _told(services_of(request).backtests.find(job_id))
+    return _told(services_of(request).backtests.find(job_id, _owner(request)))
 
 
 @router.get("/backtests/{job_id}/equity")
@@ -119,8 +119,14 @@ async def read_fills(
     return await run_in_threadpool(_rows, result.fills.iloc[-limit:])
 
 
+def _owner(request: Request) -> str | None:
+    """Return whose backtests may be seen; None is everyone's."""
+    asking = who(request)
+    return None if asking.may("oversee") else asking.username
+
+
 def _result(request: Request, job_id: str) -> Result:
-    job = services_of(request).backtests.find(job_id)
+    job = services_of(request).backtests.find(job_id, _owner(request))
     if job.status in ("waiting", "running"):
         raise UnavailableError(f"the backtest is {job.status}; ask again shortly", retry_after=1.0)
     return job.future.result(timeout=0)

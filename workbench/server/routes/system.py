@@ -19,6 +19,12 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/healthz", include_in_schema=False)
+def healthz_head() -> Response:
+    """Say the same to a probe that wants no body."""
+    return Response()
+
+
 @router.get("/metrics", include_in_schema=False)
 def metrics(request: Request) -> Response:
     """Give the figures in Prometheus' text format."""
