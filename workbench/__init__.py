@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench import indicators as ta
     from workbench.backtest import stats
     from workbench.backtest.engine import backtest
+    from workbench.backtest.entries import Limit
     from workbench.backtest.saved import load_run
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
@@ -72,6 +73,7 @@ _FACE = {
     "Costs": "workbench.costs.costs:Costs",
     "fees": "workbench.costs.fees",
     "slippage": "workbench.costs.slippage",
+    "Limit": "workbench.backtest.entries:Limit",
     "Sizing": "workbench.backtest.sizing:Sizing",
     "Stops": "workbench.backtest.stops:Stops",
     "stats": "workbench.backtest.stats",
@@ -97,6 +99,7 @@ __all__ = [
     "Costs",
     "EventStrategy",
     "LearningStrategy",
+    "Limit",
     "RiskLimits",
     "Signal",
     "Sizing",

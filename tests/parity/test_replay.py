@@ -51,6 +51,22 @@ CHOICES = {
     },
     "drift": {"sizing": wb.Sizing(drift=0.03)},
     "by the week": {"sizing": wb.Sizing(rebalance="week", lot=1), "costs": FEES},
+    "at a limit": {
+        "fill": wb.Limit(0.005, good_for=4),
+        "costs": wb.Costs(fee=wb.fees.MakerTaker(-1, 3)),
+        "stops": wb.Stops(loss=0.03, profit=0.02, trail=0.04),
+        "sizing": wb.Sizing(lot=1),
+    },
+    "at a limit, participation": {
+        "fill": wb.Limit(0.002, good_for=6, touch=True),
+        "cash": 10_000_000,
+        "costs": CAPPED,
+        "stops": STOPS,
+    },
+    "at a limit, every bar": {
+        "fill": wb.Limit(0.01),
+        "sizing": wb.Sizing(rebalance="always", at="decision"),
+    },
     "at the close": {"fill": "close", "costs": FEES, "stops": STOPS},
     "at the close, participation": {"fill": "close", "costs": CAPPED, "cash": 20_000_000},
 }
@@ -93,8 +109,9 @@ def test_every_sample_symbol(symbol):
     [{}, {"costs": FEES, "sizing": wb.Sizing(lot=1)}, {"stops": STOPS, "costs": FEES},
      {"sizing": wb.Sizing(rebalance="always"), "costs": FEES, "cash": 1_000_000},
      {"sizing": wb.Sizing(rebalance="month"), "stops": STOPS},
-     {"sizing": wb.Sizing(rebalance="week", drift=0.01), "costs": FEES}],
-    ids=["plain", "costs", "stops", "always", "month", "week and drift"],
+     {"sizing": wb.Sizing(rebalance="week", drift=0.01), "costs": FEES},
+     {"fill": wb.Limit(0.005, good_for=9), "stops": STOPS, "costs": FEES}],
+    ids=["plain", "costs", "stops", "always", "month", "week and drift", "limit"],
 )  # fmt: skip
 def test_many_symbols_on_one_account(panel, choices):
     assert_same(wb.strategies.Momentum(), panel, **choices)

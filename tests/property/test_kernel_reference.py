@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench.backtest.engine import Simulation, terms_of
+from workbench.backtest.entries import Limit
 from workbench.backtest.reference import Reference
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -92,6 +93,14 @@ stops = st.builds(
 )
 
 
+limits = st.builds(
+    Limit,
+    st.sampled_from([0.0, 0.005, 0.02, 0.05]),
+    good_for=st.sampled_from([1, 2, 5, 20]),
+    touch=st.booleans(),
+)
+
+
 def ran_by_kernel(market, targets, cash, choices, fill="next_open"):
     """Run through `Simulation`, which knows the calendar"""
     sizing = choices[1]
@@ -110,10 +119,17 @@ def ends_of(every, count):
     return [key is None or key(a) != key(b) for a, b in pairwise(days)]
 
 
-def restate(market, targets, cash, choices, at_close):
+def restate(market, targets, cash, choices, fill):
     costs, sizing, stops = choices
     ends = ends_of(sizing.every, len(targets))
-    run = Reference(cash=cash, costs=costs, sizing=sizing, stops=stops, at_close=at_close)
+    run = Reference(
+        cash=cash,
+        costs=costs,
+        sizing=sizing,
+        stops=stops,
+        at_close=fill == "close",
+        entry=fill if isinstance(fill, Limit) else None,
+    )
     for t in range(len(targets)):
         rows = [tuple(field[t, j] for field in market) for j in range(targets.shape[1])]
         run.step(rows, targets[t].tolist(), ends[t])
@@ -160,14 +176,14 @@ def compare(ran, run, cash):
     holes=st.sampled_from([0.0, 0.1, 0.4]),
     shorts=st.booleans(),
     choices=st.tuples(costs, sizings, stops),
-    fill=st.sampled_from(["next_open", "close"]),
+    fill=st.one_of(st.sampled_from(["next_open", "close"]), limits),
 )
 def test_kernel_and_reference_agree(seed, bars, n, holes, shorts, choices, fill):
     market = make_market(seed, bars, n, holes)
     targets = make_targets(seed, bars, n, shorts)
     cash = 10_000.0
     ran = ran_by_kernel(market, targets, cash, choices, fill)
-    compare(ran, restate(market, targets, cash, choices, fill == "close"), cash)
+    compare(ran, restate(market, targets, cash, choices, fill), cash)
 
 
 def invariants(market, ran, cash):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest import terms
+from workbench.backtest.entries import Limit
 from workbench.backtest.reference import Reference
 from workbench.backtest.tape import Run
 from workbench.data.period_ends import period_ends
@@ -106,6 +107,7 @@ def check(run: Run, budget: int = BUDGET) -> Agreement:
         sizing=choices.sizing,
         stops=choices.stops,
         at_close=choices.fill == "close",
+        entry=choices.fill if isinstance(choices.fill, Limit) else None,
     )
     columns = [_field(run.bars, name)[:count].tolist() for name in _FIELDS]
     targets = run.targets.to_numpy("float64")[:count].tolist()

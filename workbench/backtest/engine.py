@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest import stats
+from workbench.backtest.entries import Limit
 from workbench.backtest.result import Result
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -22,7 +23,7 @@ from workbench.data import schema
 from workbench.data.calendar import periods_per_year
 from workbench.data.period_ends import period_ends
 from workbench.errors import DataError, UsageError, nearest
-from workbench.kernels.codes import Floats, Market, Terms
+from workbench.kernels.codes import EntryCode, Floats, Market, Terms
 from workbench.kernels.simulate import Simulated, simulate
 from workbench.strategy.evaluate import evaluate
 
@@ -44,7 +45,7 @@ def backtest(  # noqa: PLR0913 - the public face: seven choices with a default e
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
     calendar: str | None = None,
     record: bool = True,
 ) -> Result:
@@ -67,8 +68,9 @@ def backtest(  # noqa: PLR0913 - the public face: seven choices with a default e
         Lot, cash buffer, rebalancing, leverage.
     stops : wb.Stops, optional
         Loss, profit and trailing stops; none by default.
-    fill : {"next_open", "close"}
-        ``"close"`` fills at the close that was decided on, and the findings say so.
+    fill : {"next_open", "close"} or wb.Limit
+        ``"close"`` fills at the close that was decided on, and the findings say so; with
+        ``wb.Limit(0.01)`` entries rest at a limit.
     calendar : str, optional
         ``"XNYS"``, ``"24/7"``…, for the periods per year; that of the bars by default.
     record : bool
@@ -116,7 +118,7 @@ def prepare(
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
     calendar: str | None = None,
 ) -> Simulation:
     """Check bars and choices once, for any number of runs; parameters as in `backtest`.
@@ -145,7 +147,7 @@ def prepare(
         text for text in info.inferred if not (calendar and text.startswith("calendar"))
     )
     choices: dict[str, Any] = {
-        "fill": fill,
+        "fill": fill if isinstance(fill, str) else repr(fill),
         "sizing": repr(sizing or Sizing()),
         "costs": repr(costs or Costs()),
         "stops": repr(stops or Stops()),
@@ -164,7 +166,7 @@ def terms_of(
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
 ) -> Terms:
     """Return the choices of a run as kernel and simulated venue compute with.
 
@@ -178,9 +180,10 @@ def terms_of(
     >>> terms_of(fill="close").at_close
     1.0
     """
-    if fill not in _FILLS:
+    if not isinstance(fill, Limit) and fill not in _FILLS:
         raise UsageError(
-            f"fill must be 'next_open' or 'close', not {fill!r}{nearest(str(fill), _FILLS)}",
+            f"fill must be 'next_open', 'close' or a wb.Limit, not {fill!r}"
+            f"{nearest(str(fill), _FILLS)}",
             fill=fill,
         )
     for name, value, kind in (("sizing", sizing, Sizing), ("stops", stops, Stops)):
@@ -192,6 +195,7 @@ def terms_of(
         (stops or Stops()).code(),
         1.0 if fill == "close" else 0.0,
         0.0,
+        fill.code() if isinstance(fill, Limit) else EntryCode(),
     )
 
 

@@ -59,6 +59,7 @@ def orders_frame(orders: Records, index: pd.DatetimeIndex, symbols: Sequence[str
     """
     kind, filled = orders["kind"], orders["filled"]
     level = orders["level"]
+    rests = (kind == MARKET) & ~np.isnan(level)
     with np.errstate(invalid="ignore", divide="ignore"):
         average = np.where(filled > 0, orders["paid"] / filled, np.nan)
     return pd.DataFrame(
@@ -67,11 +68,11 @@ def orders_frame(orders: Records, index: pd.DatetimeIndex, symbols: Sequence[str
             "time": index[orders["bar"]],
             "symbol": _names(orders["symbol"], symbols),
             "side": _sides(orders["side"]),
-            "type": _words(kind, _TYPE),
+            "type": np.where(rests, "limit", _words(kind, _TYPE)),
             "quantity": orders["quantity"],
             "target": orders["target"],
-            "limit_price": np.where(kind == PROFIT, level, np.nan),
-            "stop_price": np.where(kind != PROFIT, level, np.nan),
+            "limit_price": np.where(rests | (kind == PROFIT), level, np.nan),
+            "stop_price": np.where(rests | (kind == PROFIT), np.nan, level),
             "status": _words(orders["status"], _STATUS),
             "filled": filled,
             "average_price": average,

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from workbench.backtest.entries import Limit
+from workbench.backtest.reference_inside import after_entry, enter, flag, triggered
 from workbench.backtest.reference_words import Bar, Execution, Holding, Ticket, highest
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -32,6 +34,8 @@ class Reference:
         As in `backtest`.
     at_close : bool
         ``fill="close"``.
+    entry : Limit, optional
+        Where entries rest.
 
     Attributes
     ----------
@@ -56,6 +60,7 @@ class Reference:
     sizing: Sizing = field(default_factory=Sizing)
     stops: Stops = field(default_factory=Stops)
     at_close: bool = False
+    entry: Limit | None = None
     equity: list[float] = field(default_factory=list)
     purse: list[float] = field(default_factory=list)
     units: list[list[float]] = field(default_factory=list)
@@ -63,7 +68,7 @@ class Reference:
     executions: list[Execution] = field(default_factory=list)
     traded: float = 0.0
     small: int = 0
-    _held: list[Holding] = field(default_factory=list)
+    held: list[Holding] = field(default_factory=list)
 
     def step(self, bars: Sequence[Bar], targets: Sequence[float], ends: bool = True) -> None:
         """Take one bar of each symbol and the targets decided at its close.
@@ -71,31 +76,33 @@ class Reference:
         `ends` tells whether the bar is the last of its period; asked for where rebalancing is
         by calendar.
         """
-        if not self._held:
-            self._held = [Holding() for _ in bars]
+        if not self.held:
+            self.held = [Holding() for _ in bars]
         now = len(self.equity)
-        for holding in self._held:
-            holding.used = 0.0
+        for holding in self.held:
+            holding.used = holding.entered = 0.0
         if not self.at_close:
             self._auction(now, [bar[0] for bar in bars], [bar[4] for bar in bars])
+            for symbol, bar in enumerate(bars):
+                enter(self, now, symbol, bar)
         for symbol, bar in enumerate(bars):
             self._watch(now, symbol, bar)
-        for holding, bar in zip(self._held, bars, strict=True):
+        for holding, bar in zip(self.held, bars, strict=True):
             if not math.isnan(bar[3]):
                 holding.mark = bar[3]
-        worth = self._worth()
+        worth = self.worth()
         for symbol, target in enumerate(self._opinions(targets, worth, ends)):
             self._decide(now, symbol, target, worth)
         if self.at_close:
             self._auction(now, [bar[3] for bar in bars], [bar[4] for bar in bars])
-        self.equity.append(self._worth())
+        self.equity.append(self.worth())
         self.purse.append(self.cash)
-        self.units.append([holding.units for holding in self._held])
+        self.units.append([holding.units for holding in self.held])
 
     # Rules 1 to 3: from a target to an order.
 
     def _decide(self, now: int, symbol: int, target: float, worth: float) -> None:
-        holding = self._held[symbol]
+        holding = self.held[symbol]
         pending = None if holding.pending is None else self.tickets[holding.pending]
         if math.isnan(target) or math.isnan(holding.mark) or target == holding.barred:
             return
@@ -119,6 +126,8 @@ class Reference:
         ticket = Ticket(now, symbol, side, target=target)
         if self.sizing.at == "decision":
             ticket.quantity = ticket.remaining = quantity
+        if self.entry is not None and holding.units * side >= 0:
+            ticket.level = holding.mark * (1 - side * self.entry.offset)
         self.tickets.append(ticket)
         holding.pending = len(self.tickets) - 1
 
@@ -131,12 +140,12 @@ class Reference:
         """Return what counts today: what is told, or where a calendar rules all in force."""
         if self.sizing.rebalance in ("on_change", "always"):
             return told
-        for holding, target in zip(self._held, told, strict=True):
+        for holding, target in zip(self.held, told, strict=True):
             holding.wish = holding.wish if math.isnan(target) else target
-        free = [h for h in self._held if h.wish != h.barred and not self._is_leaving(h)]
+        free = [h for h in self.held if h.wish != h.barred and not self._is_leaving(h)]
         slack = -1.0 if self.sizing.drift is None else self.sizing.drift * worth
         off = [h for h in free if abs(h.units * h.mark - h.wish * worth) > slack]
-        return [h.wish for h in self._held] if ends and off else []
+        return [h.wish for h in self.held] if ends and off else []
 
     def _is_leaving(self, holding: Holding) -> bool:
         return holding.pending is not None and self.tickets[holding.pending].kind != "market"
@@ -176,14 +185,16 @@ class Reference:
     # Rules 5 to 7: filling what is pending, sells before buys.
 
     def _auction(self, now: int, prices: list[float], volumes: list[float]) -> None:
-        for holding, price in zip(self._held, prices, strict=True):
+        for holding, price in zip(self.held, prices, strict=True):
             if not math.isnan(price):
                 holding.mark = price
-        before = self._worth()
+        before = self.worth()
         due: dict[int, float] = {}
-        for symbol, holding in enumerate(self._held):
-            if holding.pending is not None and self._can_fill(prices[symbol], volumes[symbol]):
-                quantity = self._size(symbol, prices[symbol], volumes[symbol], before)
+        for symbol, holding in enumerate(self.held):
+            if holding.pending is None or self.tickets[holding.pending].rests:
+                continue
+            if self.can_fill(prices[symbol], volumes[symbol]):
+                quantity = self.size(symbol, prices[symbol], volumes[symbol], before)
                 if quantity > 0:
                     due[symbol] = quantity
         for side in (-1, 1):
@@ -191,14 +202,15 @@ class Reference:
                 ticket = self.tickets[self._pending(symbol)]
                 if ticket.side == side:
                     market = (prices[symbol], volumes[symbol])
-                    self._fill_due(now, ticket, due, market)
+                    self.fill_due(now, ticket, due, market)
 
     def _pending(self, symbol: int) -> int:
-        place = self._held[symbol].pending
+        place = self.held[symbol].pending
         assert place is not None  # noqa: S101 - only asked for symbols that are due
         return place
 
-    def _can_fill(self, price: float, volume: float) -> bool:
+    def can_fill(self, price: float, volume: float) -> bool:
+        """Tell whether a price, and a volume where it matters, can fill anything."""
         if math.isnan(price):
             return False
         looks = self.costs.max_participation is not None or isinstance(
@@ -210,10 +222,11 @@ class Reference:
         cap = self.costs.max_participation
         if cap is None:
             return math.inf
-        return max(self._whole(cap * volume - self._held[symbol].used), 0.0)
+        return max(self._whole(cap * volume - self.held[symbol].used), 0.0)
 
-    def _size(self, symbol: int, price: float, volume: float, equity: float) -> float:
-        holding = self._held[symbol]
+    def size(self, symbol: int, price: float, volume: float, equity: float) -> float:
+        """Fix a quantity at the first attempt; return what of it may be filled."""
+        holding = self.held[symbol]
         ticket = self.tickets[self._pending(symbol)]
         allowed = self._allowed(symbol, volume)
         if math.isnan(ticket.remaining):
@@ -225,18 +238,19 @@ class Reference:
                 units = self._units_for(holding, ticket.target, ticket.side, budget, slipped)
             ticket.quantity = ticket.remaining = units
             if units == 0.0:
-                self._end(ticket, "canceled")
+                self.end(ticket, "canceled")
                 return 0.0
             if self._too_small(ticket.target, units, price):
-                self._end(ticket, "rejected")
+                self.end(ticket, "rejected")
                 return 0.0
         if allowed == 0.0 and self.costs.remainder == "expire" and ticket.kind == "market":
-            self._end(ticket, "expired")
+            self.end(ticket, "expired")
         return min(ticket.remaining, allowed)
 
-    def _fill_due(
+    def fill_due(
         self, now: int, ticket: Ticket, due: dict[int, float], market: tuple[float, float]
     ) -> None:
+        """Fill what is due of an order, as far as it can be afforded."""
         price, volume = market
         wanted = quantity = due[ticket.symbol]
         clips = self.sizing.at == "fill" or self.sizing.overdraw == "trim"
@@ -252,7 +266,10 @@ class Reference:
             ticket.remaining = quantity
         if quantity > 0:
             slipped = self.costs.fill_price(price, ticket.side, quantity, volume)
-            self._book(now, ticket, quantity, (price, slipped))
+            if ticket.rests:
+                slipped = price
+            is_maker = self.held[ticket.symbol].entered > 0
+            self._book(now, ticket, quantity, (price, slipped), (is_maker, False))
         self._settle(ticket)
 
     def _affordable(
@@ -260,11 +277,11 @@ class Reference:
     ) -> float:
         """As much of `wanted` as leverage lets, by bisection."""
         price, volume = market
-        holding = self._held[ticket.symbol]
+        holding = self.held[ticket.symbol]
         slipped = self.costs.fill_price(price, ticket.side, wanted, volume)
-        equity = self._worth()
+        equity = self.worth()
         others = 0.0
-        for symbol, other in enumerate(self._held):
+        for symbol, other in enumerate(self.held):
             if symbol != ticket.symbol and other.units:
                 signed = 0.0
                 if symbol in due:
@@ -294,35 +311,42 @@ class Reference:
     def _settle(self, ticket: Ticket) -> None:
         if ticket.remaining <= 0:
             if ticket.filled == 0:
-                self._end(ticket, "rejected")
+                self.end(ticket, "rejected")
             elif ticket.filled < ticket.quantity * (1 - 1e-9):
-                self._end(ticket, "canceled")
+                self.end(ticket, "canceled")
             else:
-                self._end(ticket, "filled")
+                self.end(ticket, "filled")
         elif self.costs.remainder == "expire" and ticket.kind == "market":
-            self._end(ticket, "expired")
+            self.end(ticket, "expired")
         elif ticket.filled > 0:
             ticket.status = "partially_filled"
 
-    def _end(self, ticket: Ticket, status: str) -> None:
+    def end(self, ticket: Ticket, status: str) -> None:
+        """End an order."""
         ticket.status = status
-        self._held[ticket.symbol].pending = None
+        self.held[ticket.symbol].pending = None
 
     # Rule 4: stops inside the bar.
 
     def _watch(self, now: int, symbol: int, bar: Bar) -> None:
-        holding = self._held[symbol]
+        holding = self.held[symbol]
         opened, high, low, _, volume = bar
-        if not holding.units or self._is_leaving(holding) or not self._can_fill(opened, volume):
+        if not holding.units or self._is_leaving(holding) or not self.can_fill(opened, volume):
             return
-        hit = self._trigger(holding, opened, high, low)
-        if hit is None:
+        if holding.entered:
+            hit = after_entry(self.stops, holding, bar)
+            high = low = bar[3]  # of an entry's bar only the close is sure to be later
+            if hit is not None and hit[3]:
+                flag(self.executions, now, symbol)
+        else:
+            hit = triggered(self.stops, holding, bar)
+        if hit is None or not hit[0]:
             extreme = max if holding.units > 0 else min
             holding.best = extreme(holding.best, high if holding.units > 0 else low)
             return
         kind, price, level, both = hit
         if holding.pending is not None:
-            self._end(self.tickets[holding.pending], "canceled")
+            self.end(self.tickets[holding.pending], "canceled")
         holding.barred = holding.opinion
         side = -1 if holding.units > 0 else 1
         ticket = Ticket(self.tickets[holding.opener].bar, symbol, side, kind, level=level)
@@ -338,35 +362,11 @@ class Reference:
             self._book(now, ticket, quantity, (price, slipped), (kind == "profit", both))
         self._settle(ticket)
 
-    def _trigger(
-        self, holding: Holding, opened: float, high: float, low: float
-    ) -> tuple[str, float, float, bool] | None:
-        is_long = holding.units > 0
-        stop, kind = (-math.inf if is_long else math.inf), "loss"
-        if self.stops.loss is not None:
-            stop = holding.average * (1 - self.stops.loss if is_long else 1 + self.stops.loss)
-        if self.stops.trail is not None:
-            trail = holding.best * (1 - self.stops.trail if is_long else 1 + self.stops.trail)
-            if (trail > stop) if is_long else (trail < stop):
-                stop, kind = trail, "trail"
-        goal = math.inf if is_long else -math.inf
-        if self.stops.profit is not None:
-            goal = holding.average * (1 + self.stops.profit if is_long else 1 - self.stops.profit)
-        stopped = low <= stop if is_long else high >= stop
-        won = high >= goal if is_long else low <= goal
-        gap_won = opened >= goal if is_long else opened <= goal
-        gap_stopped = opened <= stop if is_long else opened >= stop
-        if won and (gap_won or not stopped):
-            return "profit", max(opened, goal) if is_long else min(opened, goal), goal, False
-        if stopped:
-            price = min(opened, stop) if is_long else max(opened, stop)
-            return kind, price, stop, won and not gap_stopped
-        return None
-
     # The account.
 
-    def _worth(self) -> float:
-        return self.cash + sum(h.units * h.mark for h in self._held if h.units)
+    def worth(self) -> float:
+        """Return equity at the last known prices."""
+        return self.cash + sum(h.units * h.mark for h in self.held if h.units)
 
     def _book(
         self,
@@ -377,7 +377,7 @@ class Reference:
         inside: tuple[bool, bool] = (False, False),
     ) -> None:
         (base, price), (is_maker, both) = prices, inside
-        holding = self._held[ticket.symbol]
+        holding = self.held[ticket.symbol]
         place = self._pending(ticket.symbol)
         fee = self.costs.fee.amount(quantity, price, is_maker=is_maker, traded=self.traded)
         before, after = holding.units, holding.units + ticket.side * quantity

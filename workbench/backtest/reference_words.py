@@ -27,6 +27,11 @@ class Ticket:
     status: str = "working"
     level: float = math.nan
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is an entry that rests at a limit, its level."""
+        return self.kind == "market" and not math.isnan(self.level)
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -57,6 +62,7 @@ class Holding:
     opener: int = -1
     pending: int | None = None
     used: float = 0.0
+    entered: float = 0.0
 
 
 def highest(fits: Callable[[float], bool], low: float, high: float) -> float:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from workbench.backtest.entries import Limit
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
 from workbench.costs import fees, slippage
@@ -28,7 +29,7 @@ class Choices(NamedTuple):
     costs: Costs
     sizing: Sizing
     stops: Stops
-    fill: str
+    fill: str | Limit
 
 
 def read(choices: Mapping[str, Any]) -> Choices:
@@ -57,7 +58,10 @@ def read(choices: Mapping[str, Any]) -> Choices:
         if not isinstance(value, kind):
             raise UsageError(f"the {name} of the run cannot be read: {text}", what=name)
         found[name] = value
-    return Choices(**found, fill=str(choices.get("fill", "next_open")))
+    fill = str(choices.get("fill", "next_open"))
+    return Choices(
+        **found, fill=_made(ast.parse(fill, mode="eval").body, "fill") if "(" in fill else fill
+    )
 
 
 def _made(node: ast.expr, place: str) -> Any:
@@ -75,7 +79,7 @@ def _made(node: ast.expr, place: str) -> Any:
 
 def _class(name: str, place: str) -> Any:
     """Return a class by its name; that of a fee and of a slippage may be the same."""
-    known: dict[str, Any] = {"Costs": Costs, "Sizing": Sizing, "Stops": Stops}
+    known: dict[str, Any] = {"Costs": Costs, "Sizing": Sizing, "Stops": Stops, "Limit": Limit}
     module = {"fee": fees, "slippage": slippage}.get(place)
     found = known.get(name) if module is None else getattr(module, name, None)
     if not isinstance(found, type):

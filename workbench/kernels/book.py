@@ -63,6 +63,8 @@ CELL = np.dtype(
         ("remaining", "f8"),  # its units left; NaN is not sized yet
         ("due", "f8"),  # its units due on this bar, signed
         ("used", "f8"),  # units filled on this bar, against the participation cap
+        ("limit", "f8"),  # where the pending order rests; NaN is at the market
+        ("inside", "f8"),  # the limit an entry was filled at inside this bar; 0 is none
         ("order", "i8"),  # its place on the tape; -1 is no pending order
         ("kind", "i8"),  # what it is
         ("owner", "i8"),  # the order that opened the position
@@ -93,7 +95,7 @@ ORDER = np.dtype(
         ("kind", "i8"),
         ("quantity", "f8"),  # NaN until sized
         ("target", "f8"),
-        ("level", "f8"),  # of the stop
+        ("level", "f8"),  # of the stop, or the limit an entry rests at
         ("status", "i8"),
         ("filled", "f8"),
         ("paid", "f8"),  # notional of what was filled
@@ -135,6 +137,7 @@ def new_book(cash: float, n: int) -> Book:
         cells[j].mark = math.nan
         cells[j].locked = math.nan
         cells[j].remaining = math.nan
+        cells[j].limit = math.nan
         cells[j].order = -1
         cells[j].owner = -1
     return Book(account, cells)

@@ -6,6 +6,7 @@ Each field is a float, so that each function is compiled for one set of types on
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "SELL",
     "TRAIL",
     "CostCode",
+    "EntryCode",
     "Floats",
     "Integers",
     "Market",
@@ -112,6 +114,24 @@ class StopCode(NamedTuple):
     trail: float
 
 
+class EntryCode(NamedTuple):
+    """Where entries rest.
+
+    Parameters
+    ----------
+    offset : float
+        Of the limit from the close that decided, as a fraction; ``inf`` goes to the market.
+    good_for : float
+        Bars after which an order expires.
+    touch : float
+        1 where a bar that only reaches the limit fills it, 0 where it must go through.
+    """
+
+    offset: float = math.inf
+    good_for: float = math.inf
+    touch: float = 1.0
+
+
 class Terms(NamedTuple):
     """Everything the fill table depends on.
 
@@ -122,6 +142,8 @@ class Terms(NamedTuple):
     best_first : float
         1 where the profit is taken when both stops lie inside a bar (the upper edge of
         the band); 0, the rule, takes the loss.
+    entry : EntryCode
+        By default entries go to the market.
     """
 
     costs: CostCode
@@ -129,6 +151,7 @@ class Terms(NamedTuple):
     stops: StopCode
     at_close: float
     best_first: float
+    entry: EntryCode = EntryCode()
 
 
 class Market(NamedTuple):

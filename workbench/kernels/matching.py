@@ -25,7 +25,16 @@ from workbench.kernels.rules import (
     sized,
 )
 
-__all__ = ["drop", "fill_pending", "marked", "protect", "write_leg", "write_order"]
+__all__ = [
+    "drop",
+    "fill_due",
+    "fill_pending",
+    "marked",
+    "protect",
+    "size",
+    "write_leg",
+    "write_order",
+]
 
 
 class Deal(NamedTuple):
@@ -73,6 +82,7 @@ def write_order(j: int, side: float, kind: int, quantity: float, book: Book, tap
     cell.kind = kind
     cell.side = side
     cell.remaining = quantity
+    cell.limit = math.nan
     return place  # type: ignore[no-any-return]
 
 
@@ -98,7 +108,10 @@ def fill_pending(
     equity = marked(book)
     for j in range(n):
         book.cells[j].due = 0.0
-        if book.cells[j].order >= 0 and is_tradable(prices[t, j], volumes[t, j], terms.costs):
+        cell = book.cells[j]
+        if cell.order < 0 or not math.isnan(cell.limit):
+            continue
+        if is_tradable(prices[t, j], volumes[t, j], terms.costs):
             size(j, prices[t, j], volumes[t, j], equity, book, tape, terms)
     for side in (-1.0, 1.0):
         for j in range(n):
@@ -153,8 +166,11 @@ def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms)
             cell.remaining = most
     cell.due = 0.0
     if quantity > 0.0:
-        price = fill_price(quote, side, quantity, terms.costs)
-        execute(t, j, Deal(side, quantity, quote.price, price, False, False), book, tape, terms)
+        price = quote.price
+        if math.isnan(cell.limit):
+            price = fill_price(quote, side, quantity, terms.costs)
+        is_maker = cell.inside > 0.0
+        execute(t, j, Deal(side, quantity, quote.price, price, is_maker, False), book, tape, terms)
     settle(j, quantity, book, tape, terms)
 
 

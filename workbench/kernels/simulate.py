@@ -15,7 +15,9 @@ from workbench.kernels import book as b
 from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit
+from workbench.kernels.entries import limit_level
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
+from workbench.kernels.resting import guard_entry, work_limits
 from workbench.kernels.rules import decided, is_drifted, is_too_small, is_tradable, stop_hit
 
 __all__ = ["Curves", "Simulated", "play", "simulate"]
@@ -232,17 +234,22 @@ def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
 
 @jit
 def trade_bar(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
-    """Do what happens before the close of bar `t`: the open, then the stops."""
+    """Do what happens before the close of bar `t`: the open, entries at a limit, then the stops."""
     for j in range(len(book.cells)):
         book.cells[j].used = 0.0
     if terms.at_close <= 0.0 and book.account[0].pending > 0:
         fill_pending(t, market.open, market.volume, book, tape, terms)
+        if terms.entry.offset < math.inf:
+            work_limits(t, market, book, tape, terms)
     for j in range(len(book.cells)):
         cell = book.cells[j]
         opened, volume = market.open[t, j], market.volume[t, j]
         if cell.units == 0.0 or cell.kind != MARKET:
             continue
         if not is_tradable(opened, volume, terms.costs):
+            continue
+        if cell.inside > 0.0:
+            guard_entry(t, j, market, book, tape, terms)
             continue
         high, low = market.high[t, j], market.low[t, j]
         kind, base, level, both = stop_hit(
@@ -289,6 +296,8 @@ def decide(
     quantity = math.nan if terms.sizing.at_fill > 0.0 else abs(delta)
     cell.goal = target
     place = write_order(j, side, MARKET, quantity, book, tape)
+    cell.limit = limit_level(cell.mark, side, cell.units, terms.entry)
     row = tape.orders[place]
     row.bar = t
+    row.level = cell.limit
     row.target = target

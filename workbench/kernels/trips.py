@@ -68,6 +68,7 @@ def round_trips(fills: Records, n: int) -> Trips:
         if opening > 0.0 and after != 0.0:
             if held * after <= 0.0:
                 begin(trip, j, fill)
+            trip.both = max(trip.both, fill.both)
             trip.entered += opening
             trip.spent += opening * fill.price
             trip.fees += fill.fee * (opening / fill.quantity)

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest.engine import Simulation, prepare
+from workbench.backtest.entries import Limit
 from workbench.backtest.result import Result, assemble
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -63,7 +64,7 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and t
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
     calendar: str | None = None,
     limits: RiskLimits | None = None,
     database: str | Path | None = None,
@@ -245,7 +246,7 @@ class Runner:
                 self.manager.cancel(decision.cancels, "a newer decision takes its place")
                 self._listen()
             if decision.side is not None:
-                self._send(row, decision, decision.side, limits.get(symbol))
+                self._send(row, decision, decision.side, limits.get(symbol, decision.limit))
 
     def _wanted(self, row: int, equity: float) -> dict[str, float]:
         """Return the targets to act on: of the bar, or at the end of a period all in force."""

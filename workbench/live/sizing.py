@@ -13,6 +13,7 @@ from workbench.core.order import Protection
 from workbench.core.ports import Update
 from workbench.core.signal import Side
 from workbench.kernels.codes import StopCode, Terms, Want
+from workbench.kernels.entries import limit_level
 from workbench.kernels.rules import decided, is_drifted, is_too_small
 from workbench.venues.sim.floats import FloatBook
 
@@ -31,6 +32,8 @@ class Decision:
         None where nothing is to be sent.
     quantity : Decimal or None
         With ``at="decision"``; otherwise the target itself is sent.
+    limit : Decimal or None
+        Where it is to rest; None goes to the market.
     """
 
     symbol: str
@@ -38,6 +41,7 @@ class Decision:
     cancels: str | None = None
     side: Side | None = None
     quantity: Decimal | None = None
+    limit: Decimal | None = None
 
 
 @dataclass
@@ -97,7 +101,9 @@ class TargetDecider:
             self.small += 1
             return Decision(symbol, target, cancels) if cancels else None
         quantity = None if sizing.at_fill > 0.0 else decimal(abs(delta), "quantity")
-        return Decision(symbol, target, cancels, side, quantity)
+        level = limit_level(cell.mark, float(side.sign), cell.units, self.terms.entry)
+        limit = None if math.isnan(level) else decimal(level, "limit")
+        return Decision(symbol, target, cancels, side, quantity, limit)
 
     def is_off(self, targets: Mapping[str, float], equity: float) -> bool:
         """Tell whether any symbol that may be traded has drifted off its target."""

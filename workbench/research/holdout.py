@@ -19,6 +19,7 @@ from workbench.runs.fingerprint import fingerprint
 from workbench.runs.writer import BUSY_SECONDS, transaction
 
 if TYPE_CHECKING:
+    from workbench.backtest.entries import Limit
     from workbench.backtest.result import Result
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
@@ -104,7 +105,7 @@ class Holdout:
         costs: Costs | None = None,
         sizing: Sizing | None = None,
         stops: Stops | None = None,
-        fill: str = "next_open",
+        fill: str | Limit = "next_open",
         calendar: str | None = None,
     ) -> Opened:
         """Run the strategy that was settled on over the sealed bars, and write that down.

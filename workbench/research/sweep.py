@@ -29,6 +29,7 @@ from workbench.runs.manifest import Manifest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.backtest.entries import Limit
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
     from workbench.costs.costs import Costs
@@ -45,7 +46,7 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
     calendar: str | None = None,
     constraint: Constraint | None = None,
     progress: bool | Listener = True,

@@ -17,6 +17,7 @@ from workbench.research.walk_result import WalkForward
 from workbench.research.walk_run import Walk
 
 if TYPE_CHECKING:
+    from workbench.backtest.entries import Limit
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
     from workbench.costs.costs import Costs
@@ -44,7 +45,7 @@ def walk_forward(  # noqa: PLR0913 - the public face: a backtest's choices and t
     costs: Costs | None = None,
     sizing: Sizing | None = None,
     stops: Stops | None = None,
-    fill: str = "next_open",
+    fill: str | Limit = "next_open",
     calendar: str | None = None,
     constraint: Constraint | None = None,
     progress: bool | Listener = True,

@@ -17,7 +17,8 @@ from workbench.core.bar import Bar
 from workbench.core.money import decimal
 from workbench.core.order import Order, OrderState, OrderType, TimeInForce
 from workbench.core.signal import Side
-from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL, Quote, Want
+from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL, EntryCode, Quote, Want
+from workbench.kernels.entries import entry_hit, is_stopped_first, limit_price
 from workbench.kernels.rules import (
     affordable,
     allowance,
@@ -29,7 +30,14 @@ from workbench.kernels.rules import (
 )
 from workbench.venues.sim.state import Deal, Slot, VenueState
 
-__all__ = ["Range", "expire_day", "fill_pending", "watch_stops", "work_resting"]
+__all__ = [
+    "Range",
+    "expire_day",
+    "expire_limits",
+    "fill_pending",
+    "watch_stops",
+    "work_resting",
+]
 
 BOTH_INSIDE = "both stops lay inside the bar"
 _SMALL = "below the least notional"
@@ -45,11 +53,12 @@ class Range(NamedTuple):
     low: float
     volume: float
     time: datetime
+    close: float = math.nan
 
     @classmethod
     def of(cls, bar: Bar) -> Range:
         """Return that of a bar."""
-        return cls(bar.open, bar.high, bar.low, bar.volume, bar.time)
+        return cls(bar.open, bar.high, bar.low, bar.volume, bar.time, bar.close)
 
 
 def fill_pending(
@@ -86,13 +95,15 @@ def fill_pending(
 
 
 def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
-    """Fill limit and stop orders whose price lies within reach, oldest first."""
-    for slot in [slot for slot in state.open.values() if slot.rests]:
+    """Fill limit and stop orders whose price lies within reach, in column order, oldest first."""
+    places = {symbol: place for place, symbol in enumerate(state.book.cells)}
+    resting = [slot for slot in state.open.values() if slot.rests]
+    for slot in sorted(resting, key=lambda slot: places[slot.order.symbol]):
         reach = ranges.get(slot.order.symbol)
         if reach is None or not is_tradable(reach.open, reach.volume, state.terms.costs):
             continue
-        touched = _touch(slot, reach)
-        if touched is None:
+        touched = _touch(slot, reach, state.terms.entry)
+        if touched is None or _is_stopped_first(state, slot, reach):
             continue
         base, is_limit = touched
         symbol = slot.order.symbol
@@ -102,10 +113,21 @@ def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
         if quantity > 0.0:
             if is_limit:
                 is_maker = base != reach.open
-                _trade(state, slot, _clipped(state, slot, quantity, quote),
+                filled = _clipped(state, slot, quantity, quote)
+                if is_maker and filled > 0.0:
+                    _note_entry(state, slot, base)
+                _trade(state, slot, filled,
                        Deal(0.0, base, base, is_maker, reach.time))  # fmt: skip
             else:
                 _fill_due(state, slot, quantity, quote, reach.time)
+
+
+def expire_limits(state: VenueState) -> None:
+    """End entries that rested for as many bars as the terms let them."""
+    for slot in [slot for slot in state.open.values() if slot.rests]:
+        slot.age += 1
+        if slot.order.type is OrderType.LIMIT and slot.age >= state.terms.entry.good_for:
+            state.finish(slot, OrderState.EXPIRED, "the limit was not reached in time")
 
 
 def watch_stops(state: VenueState, ranges: Mapping[str, Range]) -> None:
@@ -123,6 +145,21 @@ def watch_stops(state: VenueState, ranges: Mapping[str, Range]) -> None:
         kind, base, level, both = stop_hit(
             cell.units, prices, cell.average, cell.best, code, best_first
         )
+        inside = state.inside.get(symbol)
+        if inside is not None:
+            limit, execution = inside
+            kind, base, level, both = entry_hit(
+                cell.units,
+                (limit, reach.high, reach.low, reach.close),
+                cell.average,
+                cell.best,
+                code,
+                best_first,
+            )
+            # of an entry's bar only the close is sure to be later
+            reach = reach._replace(high=reach.close, low=reach.close)
+            if both:
+                state.path_dependent.add(execution)
         if kind != MARKET:
             slot = _leg(state, owner, (kind, level, both))
             _protect(state, slot, Quote(base, reach.volume, 0.0), reach.time)
@@ -228,10 +265,11 @@ def _leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
     """Put a triggered stop in the place of what waited for a bar."""
     kind, level, both = hit
     symbol = owner.symbol
-    for slot in list(state.open.values()):
-        if slot.order.symbol == symbol and slot.order.type is OrderType.MARKET:
-            state.finish(slot, OrderState.CANCELED, "a stop closed the position")
     units = state.book.cell(symbol).units
+    for slot in list(state.open.values()):
+        adds = slot.order.type is OrderType.LIMIT and slot.side * units > 0.0
+        if slot.order.symbol == symbol and (slot.order.type is OrderType.MARKET or adds):
+            state.finish(slot, OrderState.CANCELED, "a stop closed the position")
     price = decimal(level, "level")
     is_limit = kind == PROFIT
     order = Order(
@@ -266,11 +304,27 @@ def _protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> Non
     _trade(state, slot, quantity, deal)
 
 
-def _touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:
+def _is_stopped_first(state: VenueState, slot: Slot, reach: Range) -> bool:
+    """Tell whether a stop closes the position before an order that adds to it is reached."""
+    symbol, limit = slot.order.symbol, slot.order.limit_price
+    cell = state.book.cell(symbol)
+    if limit is None or symbol not in state.stops or cell.units * slot.side <= 0.0:
+        return False
+    bar, code = (reach.open, reach.high, reach.low), state.stops[symbol][0]
+    return bool(is_stopped_first(cell.units, float(limit), bar, cell.average, cell.best, code))
+
+
+def _note_entry(state: VenueState, slot: Slot, price: float) -> None:
+    """Remember for the stops that an entry is about to be filled inside the bar."""
+    if state.book.cell(slot.order.symbol).units * slot.side >= 0.0:
+        state.inside[slot.order.symbol] = (price, state.next_execution)
+
+
+def _touch(slot: Slot, reach: Range, entry: EntryCode) -> tuple[float, bool] | None:
     """Return the price an order that rests is filled at, and whether as a limit; or None."""
     order = slot.order
     if order.type is OrderType.LIMIT or slot.is_triggered:
-        return _limit_touch(slot, reach)
+        return _limit_touch(slot, reach, entry)
     stop = _stop_level(slot, reach)
     if stop is None:
         return None
@@ -283,13 +337,12 @@ def _touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:
     return None
 
 
-def _limit_touch(slot: Slot, reach: Range) -> tuple[float, bool] | None:
+def _limit_touch(slot: Slot, reach: Range, entry: EntryCode) -> tuple[float, bool] | None:
     if slot.order.limit_price is None:
         return None
-    limit = float(slot.order.limit_price)
-    if slot.side > 0:
-        return (min(reach.open, limit), True) if reach.low <= limit else None
-    return (max(reach.open, limit), True) if reach.high >= limit else None
+    bar = (reach.open, reach.high, reach.low)
+    price = limit_price(slot.side, float(slot.order.limit_price), bar, entry)
+    return None if math.isnan(price) else (price, True)
 
 
 def _stop_level(slot: Slot, reach: Range) -> float | None:

@@ -49,6 +49,8 @@ class Slot:
         Units that could not be afforded.
     best : float
         Most favourable price since a trailing stop was accepted.
+    age : int
+        Bars it has rested.
     """
 
     order: Order
@@ -60,6 +62,7 @@ class Slot:
     is_triggered: bool = False
     best: float = math.nan
     day: datetime | None = None
+    age: int = 0
 
     @property
     def side(self) -> float:
@@ -90,6 +93,8 @@ class VenueState:
         The executions that the order of prices inside a bar decided.
     small : int
         Orders rejected for the least notional.
+    inside : dict
+        Per symbol the limit an entry was filled at inside this bar, and its execution's id.
     """
 
     terms: Terms
@@ -103,6 +108,12 @@ class VenueState:
     stops: dict[str, tuple[StopCode, Order]] = field(default_factory=dict)
     path_dependent: set[str] = field(default_factory=set)
     small: int = 0
+    inside: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    @property
+    def next_execution(self) -> str:
+        """The id the next execution will have."""
+        return f"{VENUE}-{len(self.fills) + 1}"
 
     def accept(self, order: Order, kind: int = MARKET) -> Slot:
         """Take an order in; it has passed the checks."""
@@ -150,7 +161,7 @@ class VenueState:
         is_new = self.book.trade(order.symbol, slot.side, deal.quantity, deal.price, fee)
         slot.filled += deal.quantity
         fill = Fill(
-            execution_id=f"{VENUE}-{len(self.fills) + 1}",
+            execution_id=self.next_execution,
             order_id=order.order_id,
             venue=VENUE,
             symbol=order.symbol,

@@ -183,9 +183,12 @@ class SimVenue:
         matching.expire_day(state, first.time)
         if state.terms.at_close <= 0.0:
             prices = {symbol: bar.open for symbol, bar in bars.items()}
+            if state.open:
+                state.book.mark(prices)
             matching.fill_pending(state, prices, _volumes(bars), first.time)
         ranges = {symbol: matching.Range.of(bar) for symbol, bar in bars.items()}
         matching.work_resting(state, ranges)
+        matching.expire_limits(state)
         if state.stops:
             matching.watch_stops(state, ranges)
 
@@ -193,6 +196,7 @@ class SimVenue:
         # a bar that is seen at its close only, because nothing waited before, has a volume too
         if time != self._bar:
             self._bar = time
+            self.state.inside.clear()
             for cell in self.state.book.cells.values():
                 cell.used = 0.0
 
