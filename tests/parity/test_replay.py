@@ -123,6 +123,22 @@ def test_pairs_go_short():
     assert (tested.positions < 0).any().any()
 
 
+@pytest.mark.parametrize(
+    ("stops", "costs"),
+    [(STOPS, {"max_participation": 0.0003}), (wb.Stops(loss=0.02, profit=0.015), {})],
+    ids=["participation", "tight stops"],
+)
+def test_pairs_enter_at_a_limit(stops, costs):
+    bars = wb.bars(["AAPL", "MSFT"], start="2008", end="2009-03")
+    choices = {"stops": stops, "costs": wb.Costs(slippage_bps=5, **costs), "cash": 5_000_000}
+    entry = wb.Limit(0.004, good_for=6)
+    tested, _ = assert_same(wb.strategies.Pairs(), bars, fill=entry, **choices)
+    assert (tested.positions < 0).any().any()
+    if not costs:  # what the path inside a bar decides is told alike by both
+        assert tested.round_trips["path_dependent"].any()
+        assert tested.best_equity.iloc[-1] > tested.equity.iloc[-1]
+
+
 def test_bars_with_gaps(panel):
     generator = np.random.default_rng(5)
     holed = panel.copy()
