@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.backtest.stops import Stops
     from workbench.config import RiskLimits, load_settings
     from workbench.core.signal import Signal
-    from workbench.costs import fees, slippage
+    from workbench.costs import fees, financing, slippage
     from workbench.costs.costs import Costs
     from workbench.data.align import align
     from workbench.data.loader import bars
@@ -72,6 +72,7 @@ _FACE = {
     "backtest": "workbench.backtest",
     "Costs": "workbench.costs.costs:Costs",
     "fees": "workbench.costs.fees",
+    "financing": "workbench.costs.financing",
     "slippage": "workbench.costs.slippage",
     "Limit": "workbench.backtest.entries:Limit",
     "Sizing": "workbench.backtest.sizing:Sizing",
@@ -114,6 +115,7 @@ __all__ = [
     "compare",
     "errors",
     "fees",
+    "financing",
     "holdout",
     "load_bars_file",
     "load_run",

@@ -7,11 +7,15 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import select
 
 import workbench as wb
 from workbench.config import RiskLimits
 from workbench.errors import UsageError
 from workbench.live.compare import compare
+from workbench.store import tables
+from workbench.store.migrate import open_database
+from workbench.trading.journal import Journal
 
 FEES = wb.Costs(fee=wb.fees.PerShare(0.005, minimum=1.0), slippage_bps=5)
 CAPPED = wb.Costs(fee=wb.fees.Bps(10), max_participation=0.0005)
@@ -115,6 +119,65 @@ def test_every_sample_symbol(symbol):
 )  # fmt: skip
 def test_many_symbols_on_one_account(panel, choices):
     assert_same(wb.strategies.Momentum(), panel, **choices)
+
+
+FINANCED = wb.Costs(
+    fee=wb.fees.Bps(3),
+    financing=wb.financing.Financing(borrow_bps=300, margin_bps=600, cash_bps=150),
+)
+
+
+def eventful(bars, seed=4):
+    """Bars with splits, dividends and funding at random, some of them on missing bars."""
+    rng = np.random.default_rng(seed)
+    bars = bars.copy()
+    bars.attrs = {**bars.attrs, "adjustment": "none"}
+    for symbol in bars["close"].columns:
+        hits = rng.random((3, len(bars))) < 0.04
+        bars["split", symbol] = np.where(hits[0], rng.choice([2.0, 0.5, 1.5], len(bars)), np.nan)
+        bars["dividend", symbol] = np.where(hits[1], 0.3, 0.0)
+        bars["funding", symbol] = np.where(hits[2], 0.002, 0.0)
+        bars.loc[rng.random(len(bars)) < 0.05, [c for c in bars if c[1] == symbol][:5]] = np.nan
+    return bars
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"stops": STOPS, "sizing": wb.Sizing(lot=1)},
+     {"sizing": wb.Sizing(at="decision", leverage=2)}, {"fill": "close", "stops": TRAIL}],
+    ids=["plain", "stops", "at the decision", "at the close"],
+)  # fmt: skip
+def test_what_is_carried(panel, choices, tmp_path):
+    bars = eventful(panel)
+    tested, replayed = assert_same(Rotation(), bars, costs=FINANCED, **choices)
+    pd.testing.assert_frame_equal(tested.carry, replayed.carry, check_exact=True)
+    assert (tested.carry.abs().sum()[["cash", "funding", "dividend"]] > 0).all()
+    assert tested.findings == replayed.findings
+
+
+def test_carried_orders_go_through_splits(panel):
+    costs = wb.Costs(fee=wb.fees.Bps(3), max_participation=0.0005, financing=FINANCED.financing)
+    bars = eventful(panel, 6)
+    assert_same(Rotation(), bars, costs=costs, cash=50_000_000, stops=STOPS)
+
+
+def test_shorts_pay_what_longs_receive():
+    bars = eventful(wb.bars(["AAPL", "MSFT"], start="2008", end="2010"))
+    tested, _ = assert_same(wb.strategies.Pairs(), bars, costs=FINANCED, stops=STOPS)
+    assert tested.carry["borrow"].sum() < 0
+
+
+def test_the_journal_keeps_what_was_booked(panel, tmp_path):
+    wb.replay(Rotation(), eventful(panel), costs=FINANCED, database=tmp_path / "kept.db")
+    database = open_database(f"sqlite:///{tmp_path / 'kept.db'}")
+    with database.read() as connection:
+        book = connection.execute(select(tables.events.c.book).limit(1)).scalar_one()
+    journal = Journal(database, book)
+    journal.verify()
+    kinds = {posting.kind.value for posting in journal.load().postings.values()}
+    journal.close()
+    database.close()
+    assert {"cash", "split", "dividend", "funding"} <= kinds
 
 
 def test_pairs_go_short():

@@ -15,8 +15,9 @@ from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
 from workbench.costs import fees, slippage
 from workbench.costs.costs import Costs
+from workbench.costs.financing import Financing
 from workbench.kernels import book as b
-from workbench.kernels.codes import Market
+from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Market
 from workbench.kernels.simulate import simulate
 
 STATUS = {
@@ -49,6 +50,18 @@ def make_market(seed, bars, n, holes):
     return Market(opened, high, low, close, volume)
 
 
+def make_events(seed, bars, n):
+    """Weekends, dividends, funding and splits, some on missing bars."""
+    rng = np.random.default_rng(seed + 2)
+    events = np.zeros((bars, n, 4))
+    events[:, :, YEARS] = rng.choice([1.0, 3.0, 30.0], (bars, 1)) / 365
+    rare = rng.random((3, bars, n)) < 0.15
+    events[:, :, FUNDING] = np.where(rare[0], rng.normal(0, 0.01, (bars, n)), 0.0)
+    events[:, :, DIVIDEND] = np.where(rare[1], rng.random((bars, n)), 0.0)
+    events[:, :, SPLIT] = np.where(rare[2], rng.choice([2.0, 0.5, 1.5, 3.0], (bars, n)), 1.0)
+    return events
+
+
 def make_targets(seed, bars, n, shorts):
     rng = np.random.default_rng(seed + 1)
     choices = [0.0, 1.0 / n, 0.5 / n, 1.0, 0.3] + [-1.0 / n, -0.4, -1.0] * shorts
@@ -73,6 +86,12 @@ costs = st.builds(
     slippage=slip_models,
     max_participation=st.sampled_from([None, None, 0.05, 0.5]),
     remainder=st.sampled_from(["wait", "expire"]),
+    financing=st.builds(
+        Financing,
+        borrow_bps=st.sampled_from([0.0, 300.0]),
+        margin_bps=st.sampled_from([0.0, 700.0]),
+        cash_bps=st.sampled_from([0.0, 200.0, -50.0]),
+    ),
 )
 sizings = st.builds(
     Sizing,
@@ -131,8 +150,9 @@ def restate(market, targets, cash, choices, fill):
         entry=fill if isinstance(fill, Limit) else None,
     )
     for t in range(len(targets)):
-        rows = [tuple(field[t, j] for field in market) for j in range(targets.shape[1])]
-        run.step(rows, targets[t].tolist(), ends[t])
+        rows = [tuple(field[t, j] for field in market[:5]) for j in range(targets.shape[1])]
+        events = market.events[t].tolist() if len(market.events) else ()
+        run.step(rows, targets[t].tolist(), ends[t], events)
     return run
 
 
@@ -177,9 +197,12 @@ def compare(ran, run, cash):
     shorts=st.booleans(),
     choices=st.tuples(costs, sizings, stops),
     fill=st.one_of(st.sampled_from(["next_open", "close"]), limits),
+    has_events=st.booleans(),
 )
-def test_kernel_and_reference_agree(seed, bars, n, holes, shorts, choices, fill):
+def test_kernel_and_reference_agree(seed, bars, n, holes, shorts, choices, fill, has_events):
     market = make_market(seed, bars, n, holes)
+    if has_events:
+        market = market._replace(events=make_events(seed, bars, n))
     targets = make_targets(seed, bars, n, shorts)
     cash = 10_000.0
     ran = ran_by_kernel(market, targets, cash, choices, fill)
@@ -225,6 +248,7 @@ def test_long_only_at_the_fill_never_overdraws(seed, n, choices):
 @given(seed=st.integers(0, 10**6), cut=st.integers(1, 39), choices=st.tuples(costs, sizings, stops))
 def test_the_past_does_not_know_the_future(seed, cut, choices):
     market, targets = make_market(seed, 40, 2, 0.1), make_targets(seed, 40, 2, True)
+    market = market._replace(events=make_events(seed, 40, 2))
     whole = ran_by_kernel(market, targets, 10_000.0, choices)
     part = Market(*(np.ascontiguousarray(field[:cut]) for field in market))
     short = ran_by_kernel(part, np.ascontiguousarray(targets[:cut]), 10_000.0, choices)

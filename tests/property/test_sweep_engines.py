@@ -128,6 +128,18 @@ def test_generic(seed, rows, fee, fill, stops, sizing, cap):
     compare(Plain, bars, "generic", choices, fast=[2, 7], size=[1.0, -0.4])
 
 
+def test_generic_carries_what_a_backtest_does():
+    bars = market(3, 300)
+    rng = np.random.default_rng(3)
+    bars["funding"] = rng.normal(0, 0.001, len(bars))
+    bars["dividend"] = np.where(rng.random(len(bars)) < 0.02, 0.4, 0.0)
+    bars["split"] = np.where(rng.random(len(bars)) < 0.02, 1.5, np.nan)
+    financing = wb.financing.Financing(borrow_bps=400, margin_bps=600, cash_bps=100)
+    choices = {"costs": wb.Costs(financing=financing), "sizing": wb.Sizing(leverage=2)}
+    compare(BothWays, bars, "generic", choices, window=[2, 5, 9], low=[20.0, 40.0])
+    compare(Plain, bars, "generic", choices, fast=[2, 7], size=[1.0, -0.4])
+
+
 def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
     bars = market(1, 100)
     grid = {"fast": [2, 3], "slow": [5, 9], "progress": False, "record": False}
@@ -137,6 +149,7 @@ def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
         "lots": {"sizing": wb.Sizing(lot=1)},
         "rebalanced": {"sizing": wb.Sizing(rebalance="always")},
         "decision": {"sizing": wb.Sizing(at="decision")},
+        "financed": {"costs": wb.Costs(financing=wb.financing.Financing(cash_bps=1))},
         "equity": {"sizing": wb.Sizing(cash_buffer=0.1)},
     }
     for why, choices in cases.items():

@@ -112,8 +112,9 @@ def check(run: Run, budget: int = BUDGET) -> Agreement:
     columns = [_field(run.bars, name)[:count].tolist() for name in _FIELDS]
     targets = run.targets.to_numpy("float64")[:count].tolist()
     ends = _ends(run, choices.sizing.every)[:count]
-    for *fields, wanted, is_end in zip(*columns, targets, ends, strict=True):
-        second.step(list(zip(*fields, strict=True)), wanted, is_end)
+    due = run.carried.events[:count].tolist() or [()] * count
+    for *fields, wanted, is_end, events in zip(*columns, targets, ends, due, strict=True):
+        second.step(list(zip(*fields, strict=True)), wanted, is_end, events)
     return _compared(run, second, count)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from workbench.backtest import stats
 from workbench.backtest.entries import Limit
+from workbench.backtest.events import events_of
 from workbench.backtest.result import Result
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
@@ -25,6 +26,7 @@ from workbench.data.period_ends import period_ends
 from workbench.errors import DataError, UsageError, nearest
 from workbench.kernels.codes import EntryCode, Floats, Market, Terms
 from workbench.kernels.simulate import Simulated, simulate
+from workbench.kernels.trips import Carried
 from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
@@ -157,7 +159,10 @@ def prepare(
         "periods_per_year": periods_per_year(info.timeframe, where),
         "risk_free": 0.0,
     }
-    market = Market(*(_array(checked, name, len(info.symbols)) for name in schema.FIELDS))
+    is_timed = costs is not None and not costs.financing.is_free
+    events = events_of(checked, info.symbols, info.timeframe, where, is_timed=is_timed)
+    fields = (_array(checked, name, len(info.symbols)) for name in schema.FIELDS)
+    market = Market(*fields)._replace(events=events)
     every = (sizing or Sizing()).every
     return Simulation(checked, market, info.symbols, float(cash), terms, choices, inferred, every)
 
@@ -256,7 +261,8 @@ class Simulation:
         """Return the statistics alone, without `start` and `end`; nothing else is kept."""
         ran = self.run(targets)
         periods = self.choices["periods_per_year"]
-        return stats.measure(ran.equity, ran.units, ran.fills, self.cash, periods)
+        carried = Carried(self.market.events, ran.flows)
+        return stats.measure(ran.equity, ran.units, ran.fills, self.cash, periods, carried)
 
     def silent(self, strategy: Strategy) -> UsageError:
         """Return the error for a strategy whose targets are all NaN."""
@@ -294,6 +300,7 @@ class Simulation:
                 choices=self.choices,
                 ran=ran,
                 wanted=values,
+                events=self.market.events,
                 best=best,
                 findings=self.inferred,
             )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from workbench.backtest.tape import Run
+from workbench.kernels.carry import KINDS
+from workbench.kernels.codes import SPLIT
 
 __all__ = ["find"]
 
@@ -27,6 +29,7 @@ def find(run: Run, stats: Mapping[str, float], dependent: int) -> list[str]:
             "less equity than a lot costs"
         )
     found += _overdrawn(run)
+    found += _carried(run)
     if run.trimmed:
         found.append(f"{run.trimmed} {_s('order', run.trimmed)} trimmed to what could be afforded")
     if run.small:
@@ -56,7 +59,28 @@ def _overdrawn(run: Run) -> list[str]:
     bars = int(np.sum(run.purse < -1e-9 * np.maximum(np.abs(run.worth), run.cash)))
     if not bars:
         return []
-    return [f"cash was overdrawn at the close of {bars} {_s('bar', bars)}; no interest is charged"]
+    flows = run.carried.flows
+    is_charged = bool(len(flows)) and bool((flows[:, KINDS.index("margin")] != 0.0).any())
+    said = "interest was charged" if is_charged else "no interest is charged"
+    return [f"cash was overdrawn at the close of {bars} {_s('bar', bars)}; {said}"]
+
+
+def _carried(run: Run) -> list[str]:
+    """Tell what holdings brought in and cost, each kind by itself."""
+    events, flows = run.carried
+    if not len(flows):
+        return []
+    sums = flows[:, : len(KINDS)].sum(axis=0).tolist()
+    words = {"margin": "interest on margin", "cash": "interest on cash", "borrow": "borrow fees",
+             "funding": "funding", "dividend": "dividends"}  # fmt: skip
+    told = [
+        f"{words[kind]} {total:+,.2f}"
+        for kind, total in zip(KINDS, sums, strict=True)
+        if abs(total) >= 0.005
+    ]
+    splits = int((events[:, :, SPLIT] != 1.0).sum())
+    found = [f"carried: {', '.join(told)}"] if told else []
+    return found + ([f"{splits} {_s('split', splits)} in raw prices"] if splits else [])
 
 
 def _band(run: Run, dependent: int) -> str:

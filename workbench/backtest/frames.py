@@ -135,7 +135,7 @@ def trips_frame(
     rest = trips["entered"] - trips["left"]
     rest = np.where(is_open, rest, 0.0)
     gained = trips["gained"] + rest * np.where(is_open, marks[trips["symbol"]], 0.0)
-    pnl = trips["side"] * (gained - trips["spent"]) - trips["fees"]
+    pnl = trips["side"] * (gained - trips["spent"]) - trips["fees"] + trips["carried"]
     last = np.where(is_open, len(index) - 1, trips["exit"])
     exits = index[last].where(~is_open)
     return pd.DataFrame(

@@ -27,6 +27,8 @@ def save_run(result: Result, folder: str | Path | None = None) -> Path:
     frames["path_dependent"] = pd.Series(flags, dtype=bool, name="path_dependent")
     if result.best_equity is not None:
         frames["best_equity"] = result.best_equity
+    if len(result.carry):
+        frames["carry"] = result.carry
     frames["findings"] = pd.Series(result.findings, dtype="str", name="findings")
     frames["agreement"] = agreement.series()
     return registry.save(result.manifest, frames, folder)

@@ -12,8 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workbench.backtest.entries import Limit
+from workbench.backtest.reference_carry import carry
 from workbench.backtest.reference_inside import after_entry, enter, flag, triggered
-from workbench.backtest.reference_words import Bar, Execution, Holding, Ticket, highest
+from workbench.backtest.reference_means import affordable
+from workbench.backtest.reference_words import (
+    Bar,
+    Event,
+    Execution,
+    Holding,
+    Ticket,
+    part,
+)
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
 from workbench.costs.costs import Costs
@@ -70,17 +79,24 @@ class Reference:
     small: int = 0
     held: list[Holding] = field(default_factory=list)
 
-    def step(self, bars: Sequence[Bar], targets: Sequence[float], ends: bool = True) -> None:
+    def step(
+        self,
+        bars: Sequence[Bar],
+        targets: Sequence[float],
+        ends: bool = True,
+        events: Sequence[Event] = (),
+    ) -> None:
         """Take one bar of each symbol and the targets decided at its close.
 
         `ends` tells whether the bar is the last of its period; asked for where rebalancing is
-        by calendar.
+        by calendar. `events` are what is due before the bar's open.
         """
         if not self.held:
             self.held = [Holding() for _ in bars]
         now = len(self.equity)
         for holding in self.held:
             holding.used = holding.entered = 0.0
+        carry(self, bars, events)
         if not self.at_close:
             self._auction(now, [bar[0] for bar in bars], [bar[4] for bar in bars])
             for symbol, bar in enumerate(bars):
@@ -173,10 +189,11 @@ class Reference:
             delta = new
         delta = new
         if delta * side > 0 and self.sizing.lot:
-            delta = self._whole(holding.units + delta) - holding.units
+            delta = self.whole(holding.units + delta) - holding.units
         return abs(delta) if delta * side > 1e-9 * self.sizing.lot else 0.0
 
-    def _whole(self, units: float) -> float:
+    def whole(self, units: float) -> float:
+        """Round towards zero to the lot."""
         lot = self.sizing.lot
         if not lot:
             return units
@@ -199,12 +216,13 @@ class Reference:
                     due[symbol] = quantity
         for side in (-1, 1):
             for symbol in list(due):
-                ticket = self.tickets[self._pending(symbol)]
+                ticket = self.tickets[self.place(symbol)]
                 if ticket.side == side:
                     market = (prices[symbol], volumes[symbol])
                     self.fill_due(now, ticket, due, market)
 
-    def _pending(self, symbol: int) -> int:
+    def place(self, symbol: int) -> int:
+        """Return the place of a symbol's order among the tickets."""
         place = self.held[symbol].pending
         assert place is not None  # noqa: S101 - only asked for symbols that are due
         return place
@@ -222,12 +240,12 @@ class Reference:
         cap = self.costs.max_participation
         if cap is None:
             return math.inf
-        return max(self._whole(cap * volume - self.held[symbol].used), 0.0)
+        return max(self.whole(cap * volume - self.held[symbol].used), 0.0)
 
     def size(self, symbol: int, price: float, volume: float, equity: float) -> float:
         """Fix a quantity at the first attempt; return what of it may be filled."""
         holding = self.held[symbol]
-        ticket = self.tickets[self._pending(symbol)]
+        ticket = self.tickets[self.place(symbol)]
         allowed = self._allowed(symbol, volume)
         if math.isnan(ticket.remaining):
             budget = max(equity * (1 - self.sizing.cash_buffer), 0.0)
@@ -245,7 +263,7 @@ class Reference:
                 return 0.0
         if allowed == 0.0 and self.costs.remainder == "expire" and ticket.kind == "market":
             self.end(ticket, "expired")
-        return min(ticket.remaining, allowed)
+        return part(ticket.remaining, allowed)
 
     def fill_due(
         self, now: int, ticket: Ticket, due: dict[int, float], market: tuple[float, float]
@@ -255,7 +273,7 @@ class Reference:
         wanted = quantity = due[ticket.symbol]
         clips = self.sizing.at == "fill" or self.sizing.overdraw == "trim"
         if ticket.kind == "market" and clips:
-            quantity = self._affordable(ticket, wanted, due, market)
+            quantity = affordable(self, ticket, wanted, due, market)
         del due[ticket.symbol]
         if quantity < wanted:
             first = self.sizing.at == "fill" and ticket.filled == 0
@@ -271,42 +289,6 @@ class Reference:
             is_maker = self.held[ticket.symbol].entered > 0
             self._book(now, ticket, quantity, (price, slipped), (is_maker, False))
         self._settle(ticket)
-
-    def _affordable(
-        self, ticket: Ticket, wanted: float, due: dict[int, float], market: tuple[float, float]
-    ) -> float:
-        """As much of `wanted` as leverage lets, by bisection."""
-        price, volume = market
-        holding = self.held[ticket.symbol]
-        slipped = self.costs.fill_price(price, ticket.side, wanted, volume)
-        equity = self.worth()
-        others = 0.0
-        for symbol, other in enumerate(self.held):
-            if symbol != ticket.symbol and other.units:
-                signed = 0.0
-                if symbol in due:
-                    signed = self.tickets[self._pending(symbol)].side * due[symbol]
-                others += min(abs(other.units), abs(other.units + signed)) * other.mark
-        closing = max(-ticket.side * holding.units, 0.0)
-
-        def fits(quantity: float) -> bool:
-            if quantity <= closing:
-                return True
-            fee = self.costs.fee.amount(quantity, slipped, traded=self.traded)
-            left = equity - quantity * abs(slipped - price) - fee
-            gross = others + abs(holding.units + ticket.side * quantity) * price
-            return gross <= self.sizing.leverage * left
-
-        if fits(wanted / (1 + 1e-9)):
-            return wanted
-        most = highest(fits, closing, wanted)
-        if most <= 1e-9 * wanted:
-            return 0.0
-        if self.sizing.lot:
-            after = self._whole(holding.units + ticket.side * most)
-            most = ticket.side * (after - holding.units)
-            most = most if most > 1e-9 * self.sizing.lot else 0.0
-        return most
 
     def _settle(self, ticket: Ticket) -> None:
         if ticket.remaining <= 0:
@@ -353,7 +335,7 @@ class Reference:
         ticket.quantity = ticket.remaining = abs(holding.units)
         self.tickets.append(ticket)
         holding.pending = len(self.tickets) - 1
-        quantity = min(ticket.remaining, self._allowed(symbol, volume))
+        quantity = part(ticket.remaining, self._allowed(symbol, volume))
         if quantity > 0:
             slipped = price
             if kind != "profit":
@@ -378,7 +360,7 @@ class Reference:
     ) -> None:
         (base, price), (is_maker, both) = prices, inside
         holding = self.held[ticket.symbol]
-        place = self._pending(ticket.symbol)
+        place = self.place(ticket.symbol)
         fee = self.costs.fee.amount(quantity, price, is_maker=is_maker, traded=self.traded)
         before, after = holding.units, holding.units + ticket.side * quantity
         if before == 0 or before * after < 0:

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Bar", "Execution", "Holding", "Ticket", "highest"]
+__all__ = ["Bar", "Event", "Execution", "Holding", "Ticket", "highest", "part"]
 
 Bar = tuple[float, float, float, float, float]
 """Open, high, low, close, volume; NaN is missing."""
+
+Event = tuple[float, float, float, float]
+"""Years since the close before, funding rate, dividend per unit, split ratio."""
 
 
 @dataclass
@@ -74,3 +77,8 @@ def highest(fits: Callable[[float], bool], low: float, high: float) -> float:
         else:
             high = middle
     return low
+
+
+def part(remaining: float, allowed: float) -> float:
+    """Return what of an order a bar fills; what is left of it for rounding is no rest."""
+    return remaining if remaining / (1 + 1e-9) <= allowed else allowed

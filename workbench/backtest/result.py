@@ -16,6 +16,7 @@ from workbench.backtest.findings import find
 from workbench.backtest.frames import trips_frame
 from workbench.backtest.scrutiny import examine
 from workbench.backtest.tape import Run, RunRecord
+from workbench.kernels.carry import KINDS
 from workbench.kernels.trips import Trips
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
@@ -70,7 +71,7 @@ class Result:
     def _measured(self) -> tuple[dict[str, float], Trips]:
         run = self._run
         return statistics.figures(
-            run.worth, run.units, run.records, run.cash, self.periods_per_year
+            run.worth, run.units, run.records, run.cash, self.periods_per_year, run.carried
         )
 
     @property
@@ -98,6 +99,19 @@ class Result:
     def cash_held(self) -> pd.Series:
         """Cash at each close, after its fills; negative is overdrawn."""
         return pd.Series(self._run.purse, index=self.index, name="cash")
+
+    @cached_property
+    def carry(self) -> pd.DataFrame:
+        """Money received (negative: paid) for what was held, booked before the open of each bar.
+
+        By kind: ``margin`` and ``cash`` interest, ``borrow``, ``funding``, ``dividend``; and what
+        of it is ``of`` each symbol. Without rows where nothing is ever due.
+        """
+        flows = self._run.carried.flows
+        names = [*KINDS, *(f"of {symbol}" for symbol in self.symbols)]
+        return pd.DataFrame(
+            flows.reshape(len(flows), len(names)), index=self.index[: len(flows)], columns=names
+        )
 
     @cached_property
     def best_equity(self) -> pd.Series | None:

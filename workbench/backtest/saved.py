@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workbench.backtest.agreement import Agreement
 from workbench.backtest.keep import FRAMES
 from workbench.backtest.result import Result, RunRecord
@@ -71,6 +73,8 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
     flags: Any = frames.get("path_dependent")
     said: Any = frames.get("findings")
     opinion: Any = frames.get("agreement")
+    carry: Any = frames.get("carry")
+    flows = np.empty((0, 0)) if carry is None else carry.to_numpy("float64")
     found: dict[str, Any] = {name: frames[name] for name in FRAMES}
     return Result(
         RunRecord(
@@ -82,6 +86,7 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
             path_dependent=None if flags is None else flags.tolist(),
             best_equity=frames.get("best_equity"),  # type: ignore[arg-type]
             manifest=manifest,
+            flows=np.require(flows, requirements=["C", "W"]),
             **found,
         ),
         None if said is None else said.tolist(),

@@ -63,7 +63,8 @@ def examine(run: Run, stats: Mapping[str, float], closed: Records) -> list[Note]
 
 
 def _profits(closed: Records) -> np.ndarray:
-    profits: np.ndarray = closed["side"] * (closed["gained"] - closed["spent"]) - closed["fees"]
+    traded = closed["side"] * (closed["gained"] - closed["spent"]) - closed["fees"]
+    profits: np.ndarray = traded + closed["carried"]
     return profits
 
 

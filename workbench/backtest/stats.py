@@ -15,7 +15,7 @@ import pandas as pd
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
 from workbench.kernels.statistics import curve, traffic, trip_figures
-from workbench.kernels.trips import Trips, round_trips
+from workbench.kernels.trips import NOTHING, Carried, Trips, round_trips
 
 __all__ = ["CONVENTIONS", "NAMES", "as_series", "drawdown", "figures", "measure", "returns"]
 
@@ -54,7 +54,12 @@ NAMES = tuple(CONVENTIONS)
 
 
 def measure(
-    equity: Floats, units: Floats, fills: Records, cash: float, periods_per_year: float
+    equity: Floats,
+    units: Floats,
+    fills: Records,
+    cash: float,
+    periods_per_year: float,
+    carried: Carried = NOTHING,
 ) -> dict[str, float]:
     """Return all statistics but `start` and `end`, without pandas.
 
@@ -69,6 +74,8 @@ def measure(
     cash : float
         To begin with.
     periods_per_year : float
+    carried : Carried
+        What holding brought in and cost.
 
     Examples
     --------
@@ -78,15 +85,20 @@ def measure(
     >>> round(found["total_return"], 6), round(found["max_drawdown"], 6), found["win_rate"]
     (-0.01, -0.1, nan)
     """
-    return figures(equity, units, fills, cash, periods_per_year)[0]
+    return figures(equity, units, fills, cash, periods_per_year, carried)[0]
 
 
 def figures(
-    equity: Floats, units: Floats, fills: Records, cash: float, periods_per_year: float
+    equity: Floats,
+    units: Floats,
+    fills: Records,
+    cash: float,
+    periods_per_year: float,
+    carried: Carried = NOTHING,
 ) -> tuple[dict[str, float], Trips]:
     """Return `measure` and the round trips it was made from."""
     bars = len(equity)
-    trips = round_trips(fills, units.shape[1])
+    trips = round_trips(fills, units.shape[1], carried)
     shape = curve(equity, cash, periods_per_year)
     of_trips = trip_figures(trips.closed)
     flow = traffic(fills, units)

@@ -9,17 +9,19 @@ when they are asked for (`TapeRun`); whoever has frames already hands them over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from workbench.backtest.events import events_of
 from workbench.backtest.frames import fill_records, fills_frame, orders_frame
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
 from workbench.kernels.simulate import Simulated
+from workbench.kernels.trips import NOTHING, Carried
 from workbench.runs.manifest import Manifest
 
 __all__ = ["Run", "RunRecord", "TapeRun"]
@@ -46,6 +48,8 @@ class Run(Protocol):
     def trimmed(self) -> int: ...
     @property
     def small(self) -> int: ...
+    @property
+    def carried(self) -> Carried: ...
     @property
     def manifest(self) -> Manifest | None: ...
     @property
@@ -97,6 +101,9 @@ class RunRecord:
         Orders cut to what could be afforded.
     small : int
         Orders below the least notional.
+    flows : ndarray, shape (T, 5 + N)
+        What holdings brought in and cost, as ``workbench.kernels.carry`` writes it; of length
+        0 where that is nothing.
     findings : tuple of str
         What the runner has to say beside what the result finds itself.
     manifest : Manifest, optional
@@ -119,6 +126,7 @@ class RunRecord:
     best_equity: pd.Series | None = None
     trimmed: int = 0
     small: int = 0
+    flows: Floats = field(default_factory=lambda: np.empty((0, 0)))
     findings: tuple[str, ...] = ()
     manifest: Manifest | None = None
 
@@ -143,6 +151,15 @@ class RunRecord:
         return np.ascontiguousarray(self.positions.to_numpy("float64"))
 
     @cached_property
+    def carried(self) -> Carried:
+        """What holdings went through."""
+        if not len(self.flows):
+            return NOTHING
+        frame, calendar = str(self.choices["timeframe"]), str(self.choices["calendar"])
+        events = events_of(self.bars, self.symbols, frame, calendar, is_timed=True)
+        return Carried(events, self.flows)
+
+    @cached_property
     def records(self) -> Records:
         """Fills as the kernel's records."""
         index = pd.DatetimeIndex(self.bars.index)
@@ -160,6 +177,7 @@ class TapeRun:
     choices: Mapping[str, Any]
     ran: Simulated
     wanted: Floats
+    events: Floats
     best: Floats | None = None
     findings: tuple[str, ...] = ()
     manifest: Manifest | None = None
@@ -173,6 +191,11 @@ class TapeRun:
         """
         orders = self.ran.orders
         return int(np.sum(orders["trimmed"] > 1e-3 * (orders["trimmed"] + orders["quantity"])))
+
+    @property
+    def carried(self) -> Carried:
+        """What holdings went through."""
+        return Carried(self.events, self.ran.flows)
 
     @property
     def small(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from workbench.backtest.entries import Limit
 from workbench.backtest.sizing import Sizing
 from workbench.backtest.stops import Stops
-from workbench.costs import fees, slippage
+from workbench.costs import fees, financing, slippage
 from workbench.costs.costs import Costs
 from workbench.errors import UsageError
 
@@ -80,7 +80,7 @@ def _made(node: ast.expr, place: str) -> Any:
 def _class(name: str, place: str) -> Any:
     """Return a class by its name; that of a fee and of a slippage may be the same."""
     known: dict[str, Any] = {"Costs": Costs, "Sizing": Sizing, "Stops": Stops, "Limit": Limit}
-    module = {"fee": fees, "slippage": slippage}.get(place)
+    module = {"fee": fees, "slippage": slippage, "financing": financing}.get(place)
     found = known.get(name) if module is None else getattr(module, name, None)
     if not isinstance(found, type):
         raise ValueError(name)

@@ -30,10 +30,16 @@ def portfolio(result: Result) -> Any:
     Raises
     ------
     UsageError
-        vectorbt is not installed; or fills of one bar cancel each other (a position opened
-        and stopped out within it), which vectorbt's one order per bar cannot repeat.
+        vectorbt is not installed; or the run has interest, dividends or splits, which it does
+        not know; or fills of one bar cancel each other (a position opened and stopped out within
+        it), which vectorbt's one order per bar cannot repeat.
     """
     vbt = _vectorbt()
+    if len(result.carry):
+        raise UsageError(
+            "vectorbt knows neither splits and dividends nor interest and funding; the fills of "
+            "this run alone would not give its equity"
+        )
     index, symbols = result.index, list(result.symbols)
     shape = (len(index), len(symbols))
     net, gross, paid, fees = (np.zeros(shape) for _ in range(4))

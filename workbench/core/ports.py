@@ -15,6 +15,7 @@ from workbench.core.bar import Bar
 from workbench.core.fill import Fill
 from workbench.core.order import Order
 from workbench.core.position import Position
+from workbench.core.posting import Posting
 from workbench.core.timeframe import Timeframe
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Feed(Protocol):
         """End the stream."""
 
 
-Update = Order | Fill
-"""What a broker tells unasked: an order's new state, or an execution."""
+Update = Order | Fill | Posting
+"""What a broker tells unasked: an order's new state, an execution, another entry of its books."""
 
 
 @runtime_checkable

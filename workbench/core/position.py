@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
+from workbench.core.posting import Posting
 
 __all__ = ["Position"]
 
@@ -58,6 +59,25 @@ class Position:
         else:
             average = fill.price
         return replace(self, quantity=after, average_price=average, realised=realised, fees=fees)
+
+    def split(self, posting: Posting) -> Position:
+        """Return the position after a split: other units at another price, for the same money.
+
+        Examples
+        --------
+        >>> from datetime import UTC, datetime
+        >>> from workbench.core.posting import PostingKind
+        >>> two = Posting(posting_id="1", venue="sim", kind=PostingKind.SPLIT, symbol="A",
+        ...               time=datetime(2024, 1, 2, tzinfo=UTC), ratio=Decimal(2))
+        >>> after = Position("A", Decimal(10), Decimal(50)).split(two)
+        >>> after.quantity, after.average_price
+        (Decimal('20'), Decimal('25'))
+        """
+        quantity = posting.quantity
+        if quantity is None:
+            quantity = MONEY.multiply(self.quantity, posting.ratio)
+        average = MONEY.divide(self.average_price, posting.ratio)
+        return replace(self, quantity=quantity, average_price=average)
 
     def unrealised(self, price: Decimal) -> Decimal:
         """Profit of the open units at `price`, fees not included."""

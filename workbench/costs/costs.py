@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from workbench.costs import fees
 from workbench.costs import slippage as slippages
 from workbench.costs.checks import at_least, number
+from workbench.costs.financing import Financing
 from workbench.errors import UsageError, nearest
 
 __all__ = ["Costs"]
@@ -14,7 +15,7 @@ __all__ = ["Costs"]
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Fees, slippage, and how much of a bar may be had.
+    """Fees, slippage, financing, and how much of a bar may be had.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ class Costs:
         At most this fraction of a bar's volume is filled; None is no cap.
     remainder : {"wait", "expire"}
         What becomes of the part of an order that the cap leaves over.
+    financing : Financing
+        Borrow fee and interest, see ``wb.financing``.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Costs:
     slippage: slippages.Slippage | None = None
     max_participation: float | None = None
     remainder: str = "wait"
+    financing: Financing = field(default_factory=Financing)
 
     def __post_init__(self) -> None:
         if not isinstance(self.fee, fees.Fee):
@@ -56,6 +60,8 @@ class Costs:
                 "slippage must be one of wb.slippage: Bps, Fixed, VolumeShare; "
                 f"not {self.slippage!r}"
             )
+        if not isinstance(self.financing, Financing):
+            raise UsageError(f"financing must be a wb.financing.Financing, not {self.financing!r}")
         slippages.Bps(at_least(0.0, self.slippage_bps, "slippage_bps"))
         if self.slippage is not None and self.slippage_bps:
             raise UsageError("give slippage or slippage_bps, not both")

@@ -47,7 +47,11 @@ def encode(costs: Costs | None = None) -> CostCode:
             impact = float(coefficient)
     cap = math.inf if costs.max_participation is None else float(costs.max_participation)
     expires = 1.0 if costs.remainder == "expire" else 0.0
-    return CostCode(per_share, minimum, tiers, slip_rate, slip_fixed, impact, cap, expires)
+    rates = costs.financing
+    return CostCode(
+        per_share, minimum, tiers, slip_rate, slip_fixed, impact, cap, expires,
+        borrow=rates.borrow_bps / 1e4, margin=rates.margin_bps / 1e4, credit=rates.cash_bps / 1e4,
+    )  # fmt: skip
 
 
 def _fee(fee: fees.Fee) -> tuple[float, float, np.ndarray]:

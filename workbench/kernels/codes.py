@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BUY",
+    "DIVIDEND",
+    "FUNDING",
     "LOSS",
     "MARKET",
     "PROFIT",
     "SELL",
+    "SPLIT",
     "TRAIL",
+    "YEARS",
     "CostCode",
     "EntryCode",
     "Floats",
@@ -40,6 +44,9 @@ BUY, SELL = 1.0, -1.0
 MARKET, LOSS, PROFIT, TRAIL = 0, 1, 2, 3
 """What an order is: one that was decided, or the protective leg that was triggered."""
 
+YEARS, FUNDING, DIVIDEND, SPLIT = 0, 1, 2, 3
+"""The columns of ``Market.events``."""
+
 
 class CostCode(NamedTuple):
     """Fees, slippage and participation.
@@ -60,6 +67,8 @@ class CostCode(NamedTuple):
         Fraction of a bar's volume, ``inf`` for no cap.
     expires : float
         1 where what the cap leaves is canceled, 0 where it waits.
+    borrow, margin, credit : float
+        Per year, as fractions: paid on shorts and on cash below zero, received on cash above.
     """
 
     per_share: float
@@ -70,6 +79,9 @@ class CostCode(NamedTuple):
     impact: float
     max_participation: float
     expires: float
+    borrow: float
+    margin: float
+    credit: float
 
 
 class SizingCode(NamedTuple):
@@ -155,13 +167,22 @@ class Terms(NamedTuple):
 
 
 class Market(NamedTuple):
-    """Bars as arrays of shape (T, N), float64 and C-contiguous; NaN is a missing bar."""
+    """Bars as arrays of shape (T, N), float64 and C-contiguous; NaN is a missing bar.
+
+    Parameters
+    ----------
+    events : ndarray, shape (T, N, 4)
+        What is due at the start of a bar: `YEARS` since the close before (the same for all
+        symbols), the rate of `FUNDING`, the `DIVIDEND` per unit, the `SPLIT` (1 is none). Of
+        length 0 where nothing ever is, and then no time is lost with it.
+    """
 
     open: Floats
     high: Floats
     low: Floats
     close: Floats
     volume: Floats
+    events: Floats = np.empty((0, 0, 0))
 
 
 class Want(NamedTuple):

@@ -20,6 +20,7 @@ from workbench.kernels.rules import (
     cash_after,
     fee_of,
     fill_price,
+    fillable,
     is_too_small,
     is_tradable,
     sized,
@@ -139,7 +140,7 @@ def size(
             drop(j, b.REJECTED, book, tape)
             return
         cell.remaining = quantity
-    cell.due = cell.side * min(cell.remaining, allowed)
+    cell.due = cell.side * fillable(cell.remaining, allowed)
     if allowed == 0.0 and terms.costs.expires > 0.0 and cell.kind == MARKET:
         drop(j, b.EXPIRED, book, tape)
 
@@ -258,7 +259,7 @@ def protect(t: int, j: int, quote: Quote, both: bool, book: Book, tape: Tape, te
     cell = book.cells[j]
     side = cell.side
     allowed = allowance(quote.volume, cell.used, terms.sizing.lot, terms.costs)
-    quantity = min(cell.remaining, allowed)
+    quantity = fillable(cell.remaining, allowed)
     if quantity > 0.0:
         # A limit is filled at its price or better: as a maker, and with no slippage.
         is_limit = cell.kind == PROFIT

@@ -30,6 +30,7 @@ __all__ = [
     "decided",
     "fee_of",
     "fill_price",
+    "fillable",
     "floor_lot",
     "is_drifted",
     "is_too_small",
@@ -84,6 +85,12 @@ def allowance(volume: float, used: float, lot: float, costs: CostCode) -> float:
 
 
 @jit
+def fillable(remaining: float, allowed: float) -> float:
+    """Return what of an order a bar fills; a billionth of it is no rest that waits."""
+    return remaining if remaining <= allowed * (1.0 + _NOISE) else allowed
+
+
+@jit
 def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> float:
     """Return the price after slippage, never below zero."""
     rate = costs.slip_rate
@@ -134,6 +141,8 @@ def trade_for(want: Want, budget: float, price: float, traded: float, terms: Ter
     delta = (want.target * money / price - want.held) / divisor
     if costs.minimum > 0.0 and per_unit * abs(delta) < costs.minimum:
         delta = want.target * max(money - costs.minimum, 0.0) / price - want.held
+    elif per_unit * abs(delta) > money:
+        delta = -want.held
     if delta * want.side <= 0.0:
         return 0.0
     if terms.sizing.lot > 0.0:

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.kernels import book as b
 from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
+from workbench.kernels.carry import KINDS, carry, is_carried
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit
 from workbench.kernels.entries import limit_level
@@ -20,7 +21,9 @@ from workbench.kernels.matching import drop, fill_pending, marked, protect, writ
 from workbench.kernels.resting import guard_entry, work_limits
 from workbench.kernels.rules import decided, is_drifted, is_too_small, is_tradable, stop_hit
 
-__all__ = ["Curves", "Simulated", "play", "simulate"]
+__all__ = ["Curves", "Simulated", "new_curves", "play", "simulate"]
+
+_FLOWS = len(KINDS)
 
 
 class Simulated(NamedTuple):
@@ -38,6 +41,9 @@ class Simulated(NamedTuple):
         The state of each symbol at the end.
     small : int
         Orders that were not made, or were rejected, for the least notional.
+    flows : ndarray, shape (T, 5 + N)
+        Money received (negative: paid) for what was held, by kind and by symbol; see
+        ``workbench.kernels.carry``. Of length 0 where nothing ever is.
     """
 
     equity: Floats
@@ -47,14 +53,24 @@ class Simulated(NamedTuple):
     orders: Records
     cells: Records
     small: int
+    flows: Floats
 
 
 class Curves(NamedTuple):
-    """What is written at each close: equity, cash, units."""
+    """What is written at each bar: equity, cash and units at its close, flows at its start."""
 
     equity: Floats
     cash: Floats
     units: Floats
+    flows: Floats
+
+
+@jit
+def new_curves(market: Market) -> Curves:
+    """Return room for a run over `market`."""
+    bars, n = market.close.shape
+    rows = bars if is_carried(market) else 0
+    return Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)), np.empty((rows, _FLOWS + n)))
 
 
 @jit
@@ -72,9 +88,9 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
     terms : Terms
         Costs, sizing, stops and where orders are filled.
     """
-    bars, n = targets.shape
+    n = targets.shape[1]
     book = new_book(cash, n)
-    curves = Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)))
+    curves = new_curves(market)
     tape = play(market, targets, book, new_tape(n), curves, terms)
     fills, orders = book.account[0].fills, book.account[0].orders
     return Simulated(
@@ -85,6 +101,7 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
         tape.orders[:orders].copy(),
         book.cells,
         book.account[0].small,
+        curves.flows,
     )
 
 
@@ -99,10 +116,13 @@ def play(
     bars, n = targets.shape
     account, cells = book.account, book.cells
     is_busy = terms.at_close > 0.0
+    has_carry = is_carried(market)
     mode = terms.sizing.mode
     t = 0
     while t < bars:
-        if account[0].pending == 0:
+        if has_carry:
+            carry(t, market, book, tape, curves.flows, terms.costs)
+        elif account[0].pending == 0:
             t = skip(t, market, targets, book, curves, terms)
             if t == bars:
                 break

@@ -130,7 +130,7 @@ def trip_figures(closed: Records) -> TripFigures:
     wins = flagged = 0
     for k in range(len(closed)):
         trip = closed[k]
-        profit = trip.side * (trip.gained - trip.spent) - trip.fees
+        profit = trip.side * (trip.gained - trip.spent) - trip.fees + trip.carried
         flagged += trip.both
         if profit > 0.0:
             wins += 1

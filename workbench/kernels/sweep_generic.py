@@ -15,10 +15,10 @@ import numpy as np
 from workbench.kernels.book import Records, new_book, new_tape
 from workbench.kernels.codes import Floats, Market, Terms
 from workbench.kernels.compile import jit
-from workbench.kernels.simulate import Curves, play
+from workbench.kernels.simulate import Curves, new_curves, play
 from workbench.kernels.statistics import curve, traffic, trip_figures
 from workbench.kernels.sweep_signals import FLAT, LONG, SHORT, Rules, signals
-from workbench.kernels.trips import round_trips
+from workbench.kernels.trips import Carried, round_trips
 
 __all__ = ["Setting", "run_rules", "run_targets"]
 
@@ -43,8 +43,8 @@ def run_targets(targets: Floats, shared: Setting, table: Floats) -> None:
     table : ndarray, shape (P, 20)
         The columns are ``backtest.stats.NAMES`` without start and end.
     """
-    points, bars, n = targets.shape
-    curves = Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)))
+    points, _, n = targets.shape
+    curves = new_curves(shared.market)
     tape = new_tape(n)
     for p in range(points):
         book = new_book(shared.cash, n)
@@ -56,7 +56,7 @@ def run_targets(targets: Floats, shared: Setting, table: Floats) -> None:
 def run_rules(begin: int, end: int, rules: Rules, shared: Setting, table: Floats) -> None:
     """Write the statistics of the points from `begin` to before `end` of a rule on one symbol."""
     bars = len(shared.market.close)
-    curves = Curves(np.empty(bars), np.empty(bars), np.empty((bars, 1)))
+    curves = new_curves(shared.market)
     tape = new_tape(1)
     stack = np.zeros((len(rules.program), bars), np.uint8)
     codes = np.zeros(bars, np.uint8)
@@ -77,7 +77,7 @@ def measure(fills: Records, curves: Curves, shared: Setting, row: Floats) -> Non
     """Write the statistics of a run that has just ended."""
     bars, n = curves.units.shape
     cash, periods = shared.cash, shared.periods
-    trips = round_trips(fills, n).closed
+    trips = round_trips(fills, n, Carried(shared.market.events, curves.flows)).closed
     shape = curve(curves.equity, cash, periods)
     of_trips = trip_figures(trips)
     flow = traffic(fills, curves.units)

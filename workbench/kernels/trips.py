@@ -7,9 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.kernels.book import Records
+from workbench.kernels.carry import KINDS
+from workbench.kernels.codes import SPLIT, Floats
 from workbench.kernels.compile import jit
 
-__all__ = ["TRIP", "Trips", "round_trips"]
+__all__ = ["NOTHING", "TRIP", "Carried", "Trips", "round_trips"]
+
+_FIRST = len(KINDS)
 
 TRIP = np.dtype(
     [
@@ -22,10 +26,22 @@ TRIP = np.dtype(
         ("left", "f8"),  # units, all exits
         ("gained", "f8"),  # their notional
         ("fees", "f8"),
+        ("carried", "f8"),  # received for holding it; negative is paid
         ("both", "i8"),  # 1 where the order of prices inside a bar decided
     ],
     align=True,
 )
+
+
+class Carried(NamedTuple):
+    """What holdings went through: ``Market.events`` and the flows of the run."""
+
+    events: Floats
+    flows: Floats
+
+
+NOTHING = Carried(np.empty((0, 0, 0)), np.empty((0, 0)))
+"""Nothing was carried."""
 
 
 class Trips(NamedTuple):
@@ -36,21 +52,27 @@ class Trips(NamedTuple):
 
 
 @jit
-def round_trips(fills: Records, n: int) -> Trips:
+def round_trips(fills: Records, n: int, carried: Carried) -> Trips:
     """Fold fills of `n` symbols, oldest first, into round trips.
 
     A round trip begins where a symbol leaves zero and ends where it is at zero again,
     however many fills lie between. A fill that crosses zero ends one and begins the next,
-    and its fee is split by units.
+    and its fee is split by units. A split multiplies the units traded before it. What a symbol
+    received or paid while it was held is the round trip's.
     """
     now = np.zeros(n, TRIP)
     units = np.zeros(n)
     closed = np.empty(len(fills), TRIP)
     count = 0
+    seen = np.zeros(n, np.int64)  # bars whose events are in
+    bars = len(carried.events)
     for k in range(len(fills)):
         fill = fills[k]
         j = fill.symbol
         trip = now[j]
+        if bars > 0:
+            units[j] = hold(j, seen[j], fill.bar + 1, units[j], trip, carried)
+            seen[j] = fill.bar + 1
         held = units[j]
         after = held + fill.side * fill.quantity
         units[j] = after
@@ -72,7 +94,25 @@ def round_trips(fills: Records, n: int) -> Trips:
             trip.entered += opening
             trip.spent += opening * fill.price
             trip.fees += fill.fee * (opening / fill.quantity)
+    if bars > 0:
+        for j in range(n):
+            units[j] = hold(j, seen[j], bars, units[j], now[j], carried)
     return Trips(closed[:count].copy(), now[units != 0.0])
+
+
+@jit
+def hold(j: int, first: int, end: int, units: float, trip: Records, carried: Carried) -> float:
+    """Take a holding through the starts of bars `first` to before `end`; return its units."""
+    if units == 0.0:
+        return units
+    for t in range(first, end):
+        ratio = carried.events[t, j, SPLIT]
+        if ratio != 1.0:
+            units *= ratio
+            trip.entered *= ratio
+            trip.left *= ratio
+        trip.carried += carried.flows[t, _FIRST + j]
+    return units
 
 
 @jit
@@ -87,4 +127,5 @@ def begin(trip: Records, symbol: int, fill: Records) -> None:
     trip.left = 0.0
     trip.gained = 0.0
     trip.fees = 0.0
+    trip.carried = 0.0
     trip.both = 0

@@ -12,6 +12,8 @@ import pandas as pd
 from workbench.backtest.tape import RunRecord
 from workbench.core.ids import order_key
 from workbench.core.order import Order
+from workbench.core.posting import PostingKind
+from workbench.kernels.carry import KINDS
 
 if TYPE_CHECKING:
     from workbench.live.replay import Runner
@@ -50,8 +52,25 @@ def record_of(runner: Runner) -> RunRecord:
             slot.trimmed > 1e-3 * (slot.trimmed + slot.quantity) for slot in state.slots.values()
         ),
         small=runner.decider.small + state.small,
+        flows=_flows(runner),
         findings=tuple(findings),
     )
+
+
+def _flows(runner: Runner) -> np.ndarray:
+    """Return what was booked beside fills, as ``workbench.kernels.carry`` writes it."""
+    symbols = list(runner.simulation.symbols)
+    if not len(runner.simulation.market.events):
+        return np.empty((0, 0))
+    found = np.zeros((len(runner.times), len(KINDS) + len(symbols)))
+    for posting in runner.manager.core.ledger.postings.values():
+        if posting.kind is PostingKind.SPLIT:
+            continue
+        row, amount = runner.rows[posting.time], float(posting.amount)
+        found[row, KINDS.index(posting.kind.value)] += amount
+        if posting.symbol:
+            found[row, len(KINDS) + symbols.index(posting.symbol)] += amount
+    return found
 
 
 def orders_frame(runner: Runner, index: pd.DatetimeIndex) -> pd.DataFrame:

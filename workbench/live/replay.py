@@ -36,7 +36,7 @@ from workbench.core.order import Intent, OrderType
 from workbench.core.signal import Side
 from workbench.costs.costs import Costs
 from workbench.errors import UsageError
-from workbench.kernels.codes import Floats
+from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Floats
 from workbench.live.frames import record_of
 from workbench.live.opinions import opinions_of
 from workbench.live.sizing import Decision, TargetDecider, protection_of
@@ -47,6 +47,7 @@ from workbench.store.migrate import open_database
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
 from workbench.trading.manager import ReplayManager
+from workbench.venues.sim.carry import Due
 from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.venue import SimVenue
 
@@ -163,7 +164,7 @@ class Runner:
         index = pd.DatetimeIndex(simulation.bars.index)
         self.times: list[datetime] = index.to_pydatetime().tolist()
         self.rows = {time: row for row, time in enumerate(self.times)}
-        self.prices = np.stack(simulation.market)
+        self.prices = np.stack(simulation.market[:5])
         self.clock = EventClock(self.times[0])
         self.venue = SimVenue(symbols, simulation.cash, terms, account_id=name)
         self.journal = Journal(database, name, self.clock)
@@ -212,9 +213,22 @@ class Runner:
 
     def _trade(self, row: int) -> None:
         self.clock.advance(self.times[row])
+        if len(self.simulation.market.events):
+            self._accrue(row)
         if not self.venue.is_idle:
             self.venue.on_bar(self._bars(row))
             self._listen()
+
+    def _accrue(self, row: int) -> None:
+        opens, events = self.prices[0, row].tolist(), self.simulation.market.events[row]
+        due = {
+            symbol: Due(price, event[FUNDING], event[DIVIDEND], event[SPLIT])
+            for symbol, price, event in zip(
+                self.simulation.symbols, opens, events.tolist(), strict=True
+            )
+        }
+        self.venue.accrue(due, float(events[0, YEARS]) if row else 0.0, self.times[row])
+        self._listen()
 
     def _close(self, row: int) -> None:
         if self.simulation.terms.at_close > 0.0 and not self.venue.is_idle:

@@ -11,6 +11,7 @@ from workbench.core.fill import Fill
 from workbench.core.money import decimal
 from workbench.core.order import Protection
 from workbench.core.ports import Update
+from workbench.core.posting import Posting
 from workbench.core.signal import Side
 from workbench.kernels.codes import StopCode, Terms, Want
 from workbench.kernels.entries import limit_level
@@ -125,6 +126,9 @@ class TargetDecider:
         memory = self._memory.setdefault(update.symbol, _Memory())
         if isinstance(update, Fill):
             self.book.apply(update)
+            return
+        if isinstance(update, Posting):
+            self.book.post(update)
             return
         if not update.state.is_open:
             if memory.pending == update.order_id:

@@ -188,6 +188,7 @@ def _inexact(simulation: Simulation, template: Template | None) -> str:
         "the rule goes short, and a short's return depends on where it began": shorts,
         "entries rest at a limit": terms.entry.offset < math.inf,
         "there are stops": min(terms.stops) < math.inf,
+        "holdings are financed, or pay and split": len(market.events) > 0,
         "prices are missing": not all(np.isfinite(p).all() for p in prices),
         "fees have tiers or a minimum": len(costs.tiers) > 1 or costs.minimum != 0,
         "slippage or participation depends on the volume": (

@@ -9,6 +9,7 @@ from decimal import Decimal
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
 from workbench.core.position import Position
+from workbench.core.posting import Posting, PostingKind
 from workbench.errors import DataError
 
 __all__ = ["Books"]
@@ -50,6 +51,13 @@ class Books:
         )
         if fill.fee:
             self.deposit(fill.fee_currency, MONEY.minus(fill.fee))
+
+    def post(self, posting: Posting) -> None:
+        """Count an entry that is no fill, once."""
+        if posting.amount:
+            self.deposit(posting.currency, posting.amount)
+        if posting.kind is PostingKind.SPLIT and posting.symbol in self.positions:
+            self.positions[posting.symbol] = self.position(posting.symbol).split(posting)
 
     def position(self, symbol: str) -> Position:
         """Return the holding of a symbol, flat where there never was one."""

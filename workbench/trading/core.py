@@ -15,6 +15,8 @@ from datetime import datetime
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Intent, Order, OrderState, OrderType
+from workbench.core.ports import Update
+from workbench.core.posting import Posting
 from workbench.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -189,11 +191,14 @@ class OrderCore:
             step.effects.append(LookUp(effect.order_id))
         return step
 
-    def update(self, message: Order | Fill, now: datetime) -> Step:
+    def update(self, message: Update, now: datetime) -> Step:
         """Take in what the venue tells unasked; repeats and stale news change nothing."""
         step = Step()
         if isinstance(message, Fill):
             self._fill(step, message, now)
+        elif isinstance(message, Posting):
+            if (message.venue, message.posting_id) not in self.ledger.postings:
+                self._record(step, Record(Kind.POSTING, message))
         else:
             self._update(step, message, now)
         return step
@@ -310,6 +315,7 @@ class OrderCore:
             order_id=theirs.order_id,
             time=now,
             quantity=theirs.quantity,
+            limit_price=theirs.limit_price,
             stop_price=theirs.stop_price,
             venue_order_id=theirs.venue_order_id,
             reason=theirs.reason if to in (To.REJECTED, To.CANCELED, To.EXPIRED) else "",

@@ -11,6 +11,8 @@ from typing import Any
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Order, OrderState
+from workbench.core.position import Position
+from workbench.core.posting import Posting, PostingKind
 from workbench.errors import InvariantError
 from workbench.trading.books import Books
 from workbench.trading.records import Kind, Record, Verdicted
@@ -28,6 +30,8 @@ class Ledger:
     intents : dict of str to Verdicted
     orders : dict of str to Order
     fills : dict of (venue, execution_id) to Fill
+    postings : dict of (venue, posting_id) to Posting
+        What venues booked beside them.
     books : Books
     updated : dict of str to datetime
         When each order last changed.
@@ -38,10 +42,12 @@ class Ledger:
     intents: dict[str, Verdicted] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     fills: dict[tuple[str, str], Fill] = field(default_factory=dict)
+    postings: dict[tuple[str, str], Posting] = field(default_factory=dict)
     books: Books = field(default_factory=Books)
     updated: dict[str, datetime] = field(default_factory=dict)
     open: dict[str, None] = field(default_factory=dict)
     is_opened: bool = False
+    _splits: list[tuple[int, Posting]] = field(default_factory=list)
 
     @classmethod
     def fold(cls, records: Iterable[Record]) -> Ledger:
@@ -66,6 +72,7 @@ class Ledger:
             Kind.ORDER: self._order,
             Kind.EVENT: self._event,
             Kind.FILL: self._event,
+            Kind.POSTING: self._posting,
             Kind.NOTE: lambda _: None,
         }
         taker[record.kind](record.value)
@@ -104,10 +111,15 @@ class Ledger:
         """
         sums: dict[str, Decimal] = dict.fromkeys(self.orders, ZERO)
         held: dict[str, Decimal] = {}
-        for fill in self.fills.values():
+        splits: dict[int, list[Posting]] = {}
+        for number, posting in self._splits:
+            splits.setdefault(number, []).append(posting)
+        for number, fill in enumerate(self.fills.values()):
+            _divide(held, splits.get(number, ()))
             sums[fill.order_id] = MONEY.add(sums[fill.order_id], fill.quantity)
             delta = MONEY.multiply(fill.quantity, fill.side.sign)
             held[fill.symbol] = MONEY.add(held.get(fill.symbol, ZERO), delta)
+        _divide(held, splits.get(len(self.fills), ()))
         for order_id, total in sums.items():
             if self.orders[order_id].filled != total:
                 raise InvariantError(
@@ -151,6 +163,15 @@ class Ledger:
             self.books.apply(event.fill)
         self._keep(after, event.time)
 
+    def _posting(self, posting: Posting) -> None:
+        key = (posting.venue, posting.posting_id)
+        if key in self.postings:
+            raise InvariantError(f"posting {key[1]} of {key[0]} would be counted twice")
+        self.postings[key] = posting
+        if posting.kind is PostingKind.SPLIT:
+            self._splits.append((len(self.fills), posting))
+        self.books.post(posting)
+
     def _keep(self, order: Order, at: datetime) -> None:
         self.orders[order.order_id] = order
         self.updated[order.order_id] = at
@@ -158,3 +179,9 @@ class Ledger:
             self.open[order.order_id] = None
         else:
             self.open.pop(order.order_id, None)
+
+
+def _divide(held: dict[str, Decimal], splits: Iterable[Posting]) -> None:
+    for posting in splits:
+        before = Position(posting.symbol, held.get(posting.symbol, ZERO))
+        held[posting.symbol] = before.split(posting).quantity

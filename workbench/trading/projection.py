@@ -32,7 +32,9 @@ def project(
     symbols: dict[str, None] = {}
     intents, fills, money = [], [], False
     for seq, record in records:
-        money = money or record.kind is Kind.OPENED
+        money = money or record.kind in (Kind.OPENED, Kind.POSTING)
+        if record.kind is Kind.POSTING and record.value.symbol in ledger.books.positions:
+            symbols[record.value.symbol] = None
         if record.kind is Kind.INTENT:
             intents.append(_intent_row(record.value))
         elif record.kind in (Kind.ORDER, Kind.EVENT, Kind.FILL):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from workbench.core.order import Intent, Order
+from workbench.core.posting import Posting, PostingKind
 from workbench.store.codec import decode, dump, encode
 from workbench.trading.states import OrderEvent, Step
 
@@ -27,6 +29,7 @@ class Kind(StrEnum):
     ORDER = "order"  # an order of ours, of a venue's (a protective leg), or of a stranger's
     EVENT = "event"  # an order event that is no fill
     FILL = "fill"  # an execution
+    POSTING = "posting"  # what a venue booked beside fills: interest, a dividend, a split
     NOTE = "note"  # something to know that changes nothing: a halt, a difference
 
 
@@ -87,5 +90,12 @@ _VALUES: dict[Kind, type] = {
     Kind.ORDER: Order,
     Kind.EVENT: OrderEvent,
     Kind.FILL: OrderEvent,
+    Kind.POSTING: Posting,
 }
-_READERS: dict[str, Callable[[Any], Any]] = {"step": Step, "verdicts": tuple}
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "step": Step,
+    "verdicts": tuple,
+    "kind": PostingKind,
+    "amount": Decimal,
+    "ratio": Decimal,
+}

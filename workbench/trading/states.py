@@ -107,8 +107,8 @@ class OrderEvent:
         With ``Step.FILL`` and only then.
     quantity : Decimal, optional
         The units, where the venue sized the order.
-    stop_price : Decimal, optional
-        Where the venue moved a trailing stop to.
+    limit_price, stop_price : Decimal, optional
+        Where the venue moved them to: a trailing stop, or both by a split.
     """
 
     step: Step
@@ -116,6 +116,7 @@ class OrderEvent:
     time: datetime
     fill: Fill | None = None
     quantity: Decimal | None = None
+    limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     venue_order_id: str | None = None
     reason: str = ""
@@ -219,6 +220,7 @@ def _facts(order: Order, event: OrderEvent) -> Order:
     return replace(
         order,
         quantity=order.quantity if event.quantity is None else event.quantity,
+        limit_price=order.limit_price if event.limit_price is None else event.limit_price,
         stop_price=order.stop_price if event.stop_price is None else event.stop_price,
         venue_order_id=event.venue_order_id or order.venue_order_id,
         reason=event.reason or order.reason,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from workbench.core.fill import Fill
+from workbench.core.posting import Posting, PostingKind
 from workbench.kernels.rules import average_after, cash_after
 
 __all__ = ["Cell", "FloatBook"]
@@ -97,6 +98,16 @@ class FloatBook:
             cell.best = price
             return True
         return False
+
+    def post(self, posting: Posting) -> None:
+        """Book an entry that is no fill."""
+        self.cash += float(posting.amount)
+        if posting.kind is PostingKind.SPLIT:
+            cell, ratio = self.cell(posting.symbol), float(posting.ratio)
+            cell.units *= ratio
+            cell.mark /= ratio
+            cell.average /= ratio
+            cell.best /= ratio
 
     def apply(self, fill: Fill) -> None:
         """Book a fill as the venue told of it: its Decimals are the venue's floats exactly."""

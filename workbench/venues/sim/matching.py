@@ -23,6 +23,7 @@ from workbench.kernels.rules import (
     affordable,
     allowance,
     fill_price,
+    fillable,
     is_too_small,
     is_tradable,
     sized,
@@ -204,7 +205,7 @@ def _sized(state: VenueState, slot: Slot, quote: Quote, equity: float) -> float:
     if quote.allowed == 0.0 and slot.kind == MARKET and _expires(state, slot):
         state.finish(slot, OrderState.EXPIRED, "the bar's volume left nothing")
         return 0.0
-    return min(slot.remaining, quote.allowed)
+    return float(fillable(slot.remaining, quote.allowed))
 
 
 def _fill_due(state: VenueState, slot: Slot, quantity: float, quote: Quote, time: datetime) -> None:
@@ -294,7 +295,7 @@ def _leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
 
 def _protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> None:
     allowed = _allowed(state, slot.order.symbol, quote.volume)
-    quantity = min(slot.remaining, allowed)
+    quantity = fillable(slot.remaining, allowed)
     price = quote.price
     is_limit = slot.kind == PROFIT
     if quantity > 0.0 and not is_limit:

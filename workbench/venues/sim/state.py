@@ -13,13 +13,14 @@ from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType, Protection
 from workbench.core.ports import Update
+from workbench.core.posting import Posting
 from workbench.kernels.codes import MARKET, StopCode, Terms
 from workbench.kernels.rules import fee_of
 from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.statement import Statement
 
-__all__ = ["Deal", "Slot", "VenueState", "stop_code"]
+__all__ = ["VENUE", "Deal", "Slot", "VenueState", "stop_code"]
 
 VENUE = "sim"
 
@@ -95,6 +96,8 @@ class VenueState:
         Orders rejected for the least notional.
     inside : dict
         Per symbol the limit an entry was filled at inside this bar, and its execution's id.
+    postings : int
+        How many entries beside fills there are.
     """
 
     terms: Terms
@@ -109,6 +112,7 @@ class VenueState:
     path_dependent: set[str] = field(default_factory=set)
     small: int = 0
     inside: dict[str, tuple[float, str]] = field(default_factory=dict)
+    postings: int = 0
 
     @property
     def next_execution(self) -> str:
@@ -180,6 +184,13 @@ class VenueState:
             self.memory.write("fill", fill)
         self.outbox.append(fill)
         self._remember(slot)
+
+    def post(self, posting: Posting) -> None:
+        """Book an entry that is no execution, and tell of it."""
+        self.postings += 1
+        self.book.post(posting)
+        self.statement.post(posting)
+        self.outbox.append(posting)
 
     def restore(self, orders: Iterable[Order], fills: Iterable[Fill]) -> None:
         """Go on from what the memory holds."""

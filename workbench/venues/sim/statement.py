@@ -10,6 +10,7 @@ from workbench.core.account import Account
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.position import Position
+from workbench.core.posting import Posting, PostingKind
 
 __all__ = ["Statement"]
 
@@ -30,6 +31,13 @@ class Statement:
         add = MONEY.subtract if fill.side.sign > 0 else MONEY.add
         self.cash = add(self.cash, paid)
         self.cash = MONEY.subtract(self.cash, fill.fee)
+
+    def post(self, posting: Posting) -> None:
+        """Count an entry that is no execution."""
+        self.cash = MONEY.add(self.cash, posting.amount)
+        if posting.kind is PostingKind.SPLIT and posting.symbol in self.positions:
+            held = self.positions[posting.symbol]
+            self.positions[posting.symbol] = held.split(posting)
 
     def account(self, marks: Mapping[str, float]) -> Account:
         """Return cash and equity at the venue's last prices."""

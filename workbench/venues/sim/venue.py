@@ -14,9 +14,10 @@ from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.ports import Update
 from workbench.core.position import Position
 from workbench.core.quote import Quote
-from workbench.errors import RefusedError, nearest
+from workbench.errors import RefusedError, UsageError, nearest
 from workbench.kernels.codes import Terms
 from workbench.venues.sim import matching
+from workbench.venues.sim.carry import Due, accrue
 from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.state import VenueState
@@ -191,6 +192,26 @@ class SimVenue:
         matching.expire_limits(state)
         if state.stops:
             matching.watch_stops(state, ranges)
+
+    def accrue(self, due: Mapping[str, Due], years: float, time: datetime) -> None:
+        """Book what is due before the open of a bar: splits, dividends, funding, interest.
+
+        Parameters
+        ----------
+        due : mapping of str to Due
+        years : float
+            Since the close before, for interest and borrow fees.
+        time : datetime
+            The label of the bar.
+
+        Raises
+        ------
+        UsageError
+            The venue keeps a memory, which has no words for this.
+        """
+        if self.state.memory is not None:
+            raise UsageError("a simulated venue with a memory books orders and fills only")
+        accrue(self.state, due, years, time)
 
     def _begin(self, time: datetime) -> None:
         # a bar that is seen at its close only, because nothing waited before, has a volume too
