@@ -14,7 +14,7 @@ from datetime import datetime
 
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
-from workbench.core.order import Intent, Order, OrderState, OrderType
+from workbench.core.order import Intent, Order, OrderState
 from workbench.core.ports import Update
 from workbench.core.posting import Posting
 from workbench.errors import (
@@ -30,7 +30,7 @@ from workbench.risk.gate import Gate, Judgement
 from workbench.risk.halt import HaltLevel
 from workbench.trading.ledger import Ledger
 from workbench.trading.records import Kind, Record, Verdicted
-from workbench.trading.states import OrderEvent, is_news
+from workbench.trading.states import OrderEvent, is_news, stranger
 from workbench.trading.states import Step as To
 from workbench.trading.steps import (
     Cancel,
@@ -341,7 +341,7 @@ class OrderCore:
             return
         order = self.ledger.orders.get(fill.order_id)
         if order is None:
-            self._adopt(step, _stranger(fill))
+            self._adopt(step, stranger(fill))
             order = self.ledger.orders[fill.order_id]
             step.effects.append(LookUp(fill.order_id))
         if not order.state.is_open:
@@ -381,18 +381,6 @@ class OrderCore:
 
 # sums of fills that were floats at the venue may miss a quantity in the last digits
 _SLACK = 1 + MONEY.divide(MONEY.create_decimal(1), MONEY.create_decimal(10**9))
-
-
-def _stranger(fill: Fill) -> Order:
-    return Order(
-        order_id=fill.order_id,
-        run_id="external",
-        strategy="external",
-        symbol=fill.symbol,
-        side=fill.side,
-        type=OrderType.MARKET,
-        decided_at=fill.time,
-    )
 
 
 def _without(context: Context, order: Order) -> Context:

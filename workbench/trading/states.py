@@ -17,10 +17,19 @@ from enum import StrEnum
 
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY
-from workbench.core.order import Order, OrderState
+from workbench.core.order import Order, OrderState, OrderType
 from workbench.errors import InvariantError
 
-__all__ = ["TRANSITIONS", "OrderEvent", "Step", "apply", "is_legal", "is_news", "target_state"]
+__all__ = [
+    "TRANSITIONS",
+    "OrderEvent",
+    "Step",
+    "apply",
+    "is_legal",
+    "is_news",
+    "stranger",
+    "target_state",
+]
 
 S = OrderState
 
@@ -239,3 +248,16 @@ def _filled(order: Order, fill: Fill) -> Order:
     paid = MONEY.multiply(order.filled, order.average_price or 0)
     cost = MONEY.add(paid, MONEY.multiply(fill.quantity, fill.price))
     return replace(order, filled=filled, average_price=MONEY.divide(cost, filled))
+
+
+def stranger(fill: Fill) -> Order:
+    """Return the order a fill of which we know no order must have had."""
+    return Order(
+        order_id=fill.order_id,
+        run_id="external",
+        strategy="external",
+        symbol=fill.symbol,
+        side=fill.side,
+        type=OrderType.MARKET,
+        decided_at=fill.time,
+    )
