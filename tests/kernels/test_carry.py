@@ -93,6 +93,13 @@ def test_a_quantity_that_waits_is_split():
     assert ran.orders["quantity"][0] == 200
 
 
+def test_a_limit_that_rests_is_split():
+    bars = [flat(10), flat(10), (5, 5.2, 4.9, 5), (5, 5, 4.4, 4.8)]
+    events = [NONE, NONE, (0, 0, 0, 2), NONE]
+    ran = run(bars, [1, None, None, None], events, fill=wb.Limit(0.1, good_for=9))
+    assert (ran.fills["bar"][0], ran.fills["price"][0], ran.orders["level"][0]) == (3, 4.5, 4.5)
+
+
 def synthetic():
     rng = np.random.default_rng(9)
     close = 40 * np.exp(np.cumsum(rng.normal(0, 0.02, 250)))
