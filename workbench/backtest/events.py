@@ -45,8 +45,8 @@ def events_of(
     >>> times = pd.date_range("2024-01-05", periods=2, freq="3D", tz="UTC")  # Friday, Monday
     >>> bars = pd.DataFrame({"close": 1.0, "dividend": [0.0, 0.5]}, index=times)
     >>> found = events_of(bars, ["A"], "1d", "XNYS", is_timed=True)
-    >>> round(found[1, 0, YEARS] * 365, 6), found[1, 0, DIVIDEND].item(), found[1, 0, SPLIT].item()
-    (3.0, 0.5, 1.0)
+    >>> (found[1, 0] * [365, 1, 1, 1]).round(6).tolist()
+    [3.0, 0.0, 0.5, 1.0]
     """
     given = [name for name in _COLUMNS if name in bars.columns.get_level_values(0)]
     found = {name: _column(bars, name, symbols) for name in given}

@@ -33,8 +33,8 @@ class Financing:
 
     Examples
     --------
-    >>> Financing(margin_bps=500).interest(-10_000.0, 3 / 365)  # over a weekend
-    -4.109589041095891
+    >>> round(Financing(margin_bps=500).interest(-10_000.0, 3 / 365), 6)  # over a weekend
+    -4.109589
     """
 
     borrow_bps: float = 0.0
