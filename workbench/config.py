@@ -64,6 +64,8 @@ class Settings(BaseSettings):
         Bars, database, runs and reports; ``data`` by default.
     database_url : str, optional
         An SQLAlchemy address; by default an SQLite file in `data_dir`.
+    dask : str, optional
+        The address of a Dask scheduler whose workers run sweeps, ``tcp://host:8786``.
     source : str
         Where ``wb.bars`` looks when no source is named.
     files_dir : Path, optional
@@ -91,6 +93,7 @@ class Settings(BaseSettings):
     workspace: Path
     data_dir: Path = Path("data")
     database_url: str | None = None
+    dask: str | None = None
     source: str = "sample"
     files_dir: Path | None = None
     host: str = "127.0.0.1"

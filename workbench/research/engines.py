@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -49,6 +49,11 @@ class Engine:
     grid : Grid
     simulation : Simulation
     wanted : {"auto", "events", "generic", "each"}
+    template : Template or None, optional
+        Of the grid that this one is a part of, so that the parts run as the whole would. By
+        default its own.
+    threads : int, optional
+        As many as there are cores by default.
 
     Attributes
     ----------
@@ -68,21 +73,32 @@ class Engine:
         No such engine, or it would not be exact.
     """
 
-    def __init__(self, grid: Grid, simulation: Simulation, wanted: str = "auto") -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        simulation: Simulation,
+        wanted: str = "auto",
+        *,
+        template: Template | Literal["own"] | None = "own",
+        threads: int | None = None,
+    ) -> None:
         if wanted not in ENGINES:
             raise UsageError(
                 f"engine may not be {wanted!r}{nearest(str(wanted), ENGINES)}; use "
                 f"{', '.join(ENGINES)}",
                 engine=wanted,
             )
-        self._grid, self._simulation = grid, simulation
-        is_single = len(simulation.symbols) == 1
-        by_rule = is_single and wanted != "each" and simulation.every is None
-        self.template = Template.of(grid) if by_rule else None
+        self.grid, self.simulation = grid, simulation
+        self.threads = threads or os.cpu_count() or 1
+        if template == "own":
+            is_single = len(simulation.symbols) == 1
+            by_rule = is_single and wanted != "each" and simulation.every is None
+            template = Template.of(grid) if by_rule else None
+        self.template = template
         why = _inexact(simulation, self.template)
         if wanted == "events" and why:
             raise UsageError(f"the events engine would not be exact: {why}", engine=wanted)
-        self._wanted = wanted
+        self.wanted = wanted
         self.name = wanted if wanted != "auto" else "generic" if why else "events"
         self._rows = 0
         self.made = (0.0, 1)
@@ -91,15 +107,15 @@ class Engine:
 
     @cached_property
     def _tables(self) -> Tables:
-        ours = self._simulation
+        ours = self.simulation
         return tables(ours.market, ours.terms, ours.cash, self._periods)
 
     @property
     def memory(self) -> int:
         """Bytes that a rule's points need beyond bars and statistics, at most."""
-        bars = len(self._simulation.bars)
+        bars = len(self.simulation.bars)
         shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else 0
-        workers = (os.cpu_count() or 1) * bars * 41
+        workers = self.threads * bars * 41
         return shared + workers + self._rows
 
     def point(self, strategy: Strategy, bars: pd.DataFrame) -> Floats:
@@ -112,19 +128,19 @@ class Engine:
             events engine was asked for by name.
         """
         if self.name == "each":
-            found = self._simulation.stats(evaluate(strategy, bars))
+            found = self.simulation.stats(evaluate(strategy, bars))
             return np.array([found[name] for name in _STATS])
         row = np.empty(len(_STATS))
         targets = np.require(unchecked(strategy, bars), requirements=["C", "W"])
         if self.name == "events":
             if not run_plain(targets, self._tables, row):
                 return row
-            if self._wanted == "events":
+            if self.wanted == "events":
                 raise UsageError(
                     f"the events engine is not exact for {strategy!r}: its targets are other "
                     "than 0, 1 and NaN, or its returns are all alike; use engine='auto'"
                 )
-        targets = self._simulation.taken(targets)
+        targets = self.simulation.taken(targets)
         self._generic(targets[None], row[None])
         return row
 
@@ -139,12 +155,12 @@ class Engine:
         there are cores. A point depends on no other: the numbers are the same however many.
         """
         assert self.template is not None  # noqa: S101 - the caller looks
-        at = _places(self._grid)
-        found = Lines(self._simulation.bars)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        at = self.grid.places()
+        found = Lines(self.simulation.bars)
+        with ThreadPoolExecutor(self.threads) as pool:
             limit, started = most or _ROWS, time.perf_counter()
-            for box in _boxes(self.template, at, points, limit // (8 * found.shape[0])):
-                rules = self.template.rules({n: a[box] for n, a in at.items()}, self._grid, found)
+            boxes = _boxes(self.template, at, points, limit // (8 * found.shape[0]))
+            for box, rules in self._ruled(boxes, at, found):
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
                 self.made = (time.perf_counter() - started, len(box))
                 table = np.empty((len(box), len(_STATS)))
@@ -162,13 +178,29 @@ class Engine:
                 del rules, runs  # before the rows of the next part are made
                 started = time.perf_counter()
 
+    def _ruled(
+        self, boxes: Iterable[Integers], at: Mapping[str, Integers], found: Lines
+    ) -> Iterator[tuple[Integers, Rules | None]]:
+        """Add the rules to boxes of points, None where an indicator has gaps.
+
+        Points that share a box with such a one are taken apart from it: what runs a point
+        must not depend on its company, or the chunks of a sweep would show in its numbers.
+        """
+        assert self.template is not None  # noqa: S101 - the caller looks
+        for box in boxes:
+            rules = self.template.rules({n: a[box] for n, a in at.items()}, self.grid, found)
+            if rules is None and len(box) > 1:
+                yield from self._ruled(np.array_split(box, 2), at, found)
+            else:
+                yield box, rules
+
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
         end = min(begin + _BLOCK, len(box))
         if rules is None:  # an indicator has gaps: the rule's targets know what to do with them
             for k in range(begin, end):
-                bars = self._simulation.bars
-                targets = evaluate(self._grid.strategy(int(box[k])), bars)
-                self._generic(self._simulation.taken(targets)[None], table[k : k + 1])
+                bars = self.simulation.bars
+                targets = evaluate(self.grid.strategy(int(box[k])), bars)
+                self._generic(self.simulation.taken(targets)[None], table[k : k + 1])
             return
         if self.name == "events" and not run_events(begin, end, rules, self._tables, table):
             return
@@ -203,14 +235,8 @@ def _inexact(simulation: Simulation, template: Template | None) -> str:
     return next((why for why, holds in reasons.items() if holds), "")
 
 
-def _places(grid: Grid) -> dict[str, Integers]:
-    """Return per swept parameter the place of its value at each point."""
-    sizes = [len(values) for values in grid.values.values()]
-    return dict(zip(grid.values, np.unravel_index(grid.numbers, sizes), strict=True))
-
-
 def _boxes(
-    template: Template, at: dict[str, Integers], points: Integers, most: int
+    template: Template, at: Mapping[str, Integers], points: Integers, most: int
 ) -> Iterator[Integers]:
     """Divide points, so that a part has at most so many rows of indicators."""
     rows = 0

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench.errors import DataError
-from workbench.research.runner import STATS, Done
+from workbench.research.runner import STATS, Done, Part
 from workbench.runs.checkpoint import Checkpoint, Stored
 from workbench.runs.ledger import Ledger, Trial
 
@@ -72,6 +72,9 @@ class Finished:
         Which points are finished; which raised an error instead.
     first_failure : (int, Exception) or None
         The first point that failed, and what it raised.
+    pruned : dict of int to Part
+        Points that were given up, with the part of the bars they were run on. They are trials
+        too, with their Sharpe ratio there.
     said, kept_said : str
         Why points could not be counted, or not be kept, or nothing.
     is_kept : bool
@@ -83,6 +86,7 @@ class Finished:
         self.done = np.zeros(len(grid), dtype=bool)
         self.failed = np.zeros(len(grid), dtype=bool)
         self.first_failure: tuple[int, Exception] | None = None
+        self.pruned: dict[int, Part] = {}
         self.said = self.kept_said = ""
         self.is_kept = False
         self._grid, self._books = grid, books
@@ -112,8 +116,9 @@ class Finished:
             self.failed[numbers[lost]] = True
             self.first_failure = self.first_failure or next(iter(done.failures.items()))
             numbers, rows = numbers[~lost], rows[~lost]
+        self.pruned |= done.pruned
         self.table[numbers] = rows
-        self.done[numbers] = True
+        self.done[numbers] = ~np.isin(numbers, list(done.pruned))
         self._uncounted.append(numbers)
         self._unkept.append(numbers)
         late = time.monotonic() - self._written_at > _BATCH_SECONDS
@@ -161,4 +166,13 @@ class Finished:
 
     def _trial(self, k: int) -> Trial:
         sharpe = float(self.table[k, STATS.index("sharpe")])
-        return Trial(self._books.manifest, sharpe, self._books.periods, self._grid.params(k))
+        return Trial(self._seen(k), sharpe, self._books.periods, self._grid.params(k))
+
+    def _seen(self, k: int) -> Manifest:
+        """Return the pedigree of a point's Sharpe ratio: of a pruned one, the bars it has seen."""
+        made = self._books.manifest
+        if k not in self.pruned:
+            return made
+        part = self.pruned[k]
+        data = replace(made.data, bars=part.bars, end=part.end)
+        return replace(made, kind="pruned", data=data)

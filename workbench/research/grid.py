@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from workbench.strategy.parameters import Param, specs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Constraint", "Grid"]
+__all__ = ["Constraint", "Grid", "base_of", "named", "passes"]
 
 Constraint = Callable[[dict[str, Any]], Any]
 
@@ -79,7 +80,7 @@ class Grid:
             No strategy on bars; an unknown parameter; a value out of its bounds; nothing
             to sweep; a constraint that no point passes; more points than can be run.
         """
-        base = _base(strategy)
+        base = base_of(strategy)
         known = specs(base)
         swept: dict[str, tuple[Any, ...]] = {}
         fixed: dict[str, Any] = {}
@@ -115,6 +116,24 @@ class Grid:
             found.append(values[at])
         return tuple(reversed(found))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the points lie on a grid, so that each has neighbours."""
+        return True
+
+    def places(self) -> Mapping[str, NDArray[np.int64]]:
+        """Return per swept parameter the place of its value at each point."""
+        sizes = [len(values) for values in self.values.values()]
+        return dict(zip(self.values, np.unravel_index(self.numbers, sizes), strict=True))
+
+    def digest(self) -> str:
+        """Return a digest of which points there are, beside their values."""
+        return hashlib.sha256(self.numbers.tobytes()).hexdigest()[:16]
+
+    def part(self, at: NDArray[np.int64]) -> Grid:
+        """Return some of the points, numbered anew."""
+        return Grid(self.base, self.values, self.numbers[at])
+
     def params(self, k: int) -> dict[str, Any]:
         """Return all parameters of point `k`, the fixed ones included."""
         return self.base.params | dict(zip(self.values, self.point(k), strict=True))
@@ -137,26 +156,16 @@ class Grid:
         passing = (
             number
             for number, point in enumerate(product(*self.values.values()))
-            if self._passes(constraint, fixed | dict(zip(self.values, point, strict=True)))
+            if passes(constraint, self.base, fixed | dict(zip(self.values, point, strict=True)))
         )
         kept = np.fromiter(passing, dtype=np.int64)
         if not len(kept):
             raise UsageError(f"none of the {full:,} points passes the constraint", points=full)
         return kept
 
-    def _passes(self, constraint: Constraint, params: dict[str, Any]) -> bool:
-        try:
-            return bool(constraint(params))
-        except KeyError as error:
-            name = str(error.args[0])
-            raise UsageError(
-                f"the constraint asks for {name!r}, which is no parameter of {self.base.name}"
-                f"{nearest(name, params)}",
-                parameter=name,
-            ) from None
 
-
-def _base(strategy: Any) -> Strategy:
+def base_of(strategy: Any) -> Strategy:
+    """Return the object of a class or an object, which must be a strategy on bars."""
     base = strategy() if isinstance(strategy, type) and issubclass(strategy, Strategy) else strategy
     if not isinstance(base, Strategy):
         is_named = isinstance(strategy, str | type)
@@ -165,6 +174,42 @@ def _base(strategy: Any) -> Strategy:
             f"a sweep takes a class or an object derived from wb.Strategy, not {given}"
         )
     return base
+
+
+def named(strategy: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given by the names of the parameters.
+
+    A parameter that is called like a choice of the sweep is given with an underscore behind:
+    ``seed_=[1, 2, 3]``.
+
+    Examples
+    --------
+    >>> from workbench.strategy.library import SmaCross
+    >>> named(SmaCross, {"fast_": [5, 10], "slow": 50})
+    {'fast': [5, 10], 'slow': 50}
+    """
+    known = specs(base_of(strategy))
+    plain = {name: name.removesuffix("_") for name in given if name not in known}
+    return {plain.get(n, n) if plain.get(n) in known else n: v for n, v in given.items()}
+
+
+def passes(constraint: Constraint, base: Strategy, params: dict[str, Any]) -> bool:
+    """Tell whether a point passes a constraint.
+
+    Raises
+    ------
+    UsageError
+        The constraint asks for a parameter that the strategy has not.
+    """
+    try:
+        return bool(constraint(params))
+    except KeyError as error:
+        name = str(error.args[0])
+        raise UsageError(
+            f"the constraint asks for {name!r}, which is no parameter of {base.name}"
+            f"{nearest(name, params)}",
+            parameter=name,
+        ) from None
 
 
 def _is_one(value: Any, spec: Param) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ def identity(manifest: Manifest, grid: Grid, engine: str) -> dict[str, str]:
         "code of the strategy": manifest.code_hash,
         "parameters": manifest.params,
         "values": grid.values,
-        "points": hashlib.sha256(grid.numbers.tobytes()).hexdigest()[:16],
+        "points": grid.digest(),
         "bars": manifest.data.fingerprint,
         **{f"choice of {name}": value for name, value in manifest.conventions.items()},
         "engine": engine,

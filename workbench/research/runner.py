@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import tracemalloc
 from collections.abc import Generator, Iterator, Mapping
@@ -27,13 +26,20 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-__all__ = ["STATS", "Cost", "Done", "Local", "Runner"]
+__all__ = ["STATS", "Cost", "Done", "Local", "Part", "Runner"]
 
 STATS = NAMES[2:]  # without the labels of the first and the last bar
 # What one point may raise without ending the others: what a strategy's own code raises.
 _EXPOSURE, _TURNOVER = STATS.index("exposure"), STATS.index("turnover")
 _ROWS, _RESULTS = 96 * 2**20, 128 * 2**20  # bytes of indicators at a time, where there is room
 _FAILURES = (WorkbenchError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Part(NamedTuple):
+    """The first part of the bars: how many, and the label of the last."""
+
+    bars: int
+    end: str
 
 
 class Done(NamedTuple):
@@ -47,11 +53,15 @@ class Done(NamedTuple):
         (points, statistics); NaN for a point that failed.
     failures : mapping of int to Exception
         What the points raised that failed.
+    pruned : mapping of int to Part
+        Points that were given up, with the part of the bars they were run on; their rows are of
+        that part.
     """
 
     numbers: Integers
     rows: Floats
     failures: Mapping[int, Exception] = {}
+    pruned: Mapping[int, Part] = {}
 
 
 class Cost(NamedTuple):
@@ -72,20 +82,12 @@ class Cost(NamedTuple):
 class Runner(Protocol):
     """Computes points, in any order and in chunks as it likes."""
 
-    @property
-    def engine(self) -> str:
-        """What runs them, for the result to tell."""
-        ...
-
-    @property
-    def bars(self) -> int:
-        """How many bars a point runs on."""
-        ...
-
-    @property
-    def cost(self) -> Cost | None:
-        """What further points cost; None until it is known."""
-        ...
+    engine: str
+    """What runs them, for the result to tell."""
+    bars: int
+    """How many bars a point runs on."""
+    cost: Cost | None
+    """What further points cost; None until it is known."""
 
     def run(self, numbers: Integers) -> Generator[Done, None, None]:
         """Run points of the grid; closing the iterator ends it early."""
@@ -102,7 +104,7 @@ class Local:
     ----------
     grid : Grid
     simulation : Simulation
-    engine : {"auto", "events", "generic", "each"}
+    engine : {"auto", "events", "generic", "each"} or Engine
     budget : Budget, optional
         The memory the points may take while they run.
 
@@ -116,11 +118,12 @@ class Local:
         self,
         grid: Grid,
         simulation: Simulation,
-        engine: str = "auto",
+        engine: str | Engine = "auto",
         budget: Budget | None = None,
     ) -> None:
         self._grid, self._simulation = grid, simulation
-        self._engine = Engine(grid, simulation, engine)
+        made = engine if isinstance(engine, Engine) else Engine(grid, simulation, engine)
+        self._engine = made
         self._budget = budget or Budget.of()
         self.engine = self._engine.name
         self.bars = len(simulation.bars)
@@ -148,7 +151,7 @@ class Local:
             if self.cost is None:
                 made, points = engine.made  # the indicators, which the points of a part share
                 each = (time.perf_counter() - started - made) / len(at)
-                self.cost = Cost(each / (os.cpu_count() or 1) + made / points, engine.memory)
+                self.cost = Cost(each / engine.threads + made / points, engine.memory)
             yield self._judged(at, rows)
 
     def _room(self) -> int:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.research.grid import Grid
+    from workbench.research.search_run import Searched
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -37,6 +38,21 @@ class Source(Protocol):
         """
         ...
 
+    is_fixed: bool
+    """Whether it is known from the start which points there are, so that they may be resumed."""
+
+    def told(self) -> dict[str, str]:
+        """Return how the points are chosen, for the pedigree; nothing where all are run."""
+        ...
+
+    def found(self, is_over: bool) -> Grid:
+        """Return the points as the result has them; `is_over` where no more were to come."""
+        ...
+
+    def searched(self) -> Searched | None:
+        """Return what a search did; None where none was asked for."""
+        ...
+
 
 class Whole:
     """All points of a grid, each once, in its order.
@@ -55,6 +71,8 @@ class Whole:
     ([0, 2], [])
     """
 
+    is_fixed = True
+
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self._open = np.ones(len(grid), dtype=bool)
@@ -68,3 +86,15 @@ class Whole:
     def tell(self, numbers: Integers, rows: Floats) -> None:  # noqa: ARG002 - it chooses nothing
         """Leave out what is finished."""
         self._open[numbers] = False
+
+    def told(self) -> dict[str, str]:
+        """Return nothing: all are run."""
+        return {}
+
+    def found(self, is_over: bool) -> Grid:  # noqa: ARG002 - they are known from the start
+        """Return the grid."""
+        return self.grid
+
+    def searched(self) -> Searched | None:
+        """Return nothing: a grid is not searched."""
+        return None

@@ -89,7 +89,8 @@ def surface(sweep: Sweep, stat: str = "sharpe", *, radius: int = 1) -> Surface:
     Raises
     ------
     UsageError
-        No such statistic, no point that has it, or a radius that is none.
+        No such statistic, no point that has it, a radius that is none, or the points of a
+        search, which lie on no grid.
 
     Examples
     --------
@@ -102,6 +103,11 @@ def surface(sweep: Sweep, stat: str = "sharpe", *, radius: int = 1) -> Surface:
     """
     if not isinstance(radius, int) or radius < 1:
         raise UsageError(f"radius must be at least 1, not {radius!r}", radius=radius)
+    if not sweep.grid.is_full:
+        raise UsageError(
+            "the points of a search have no neighbours: sweep a grid around the best one first",
+            search=str(sweep.search.asked) if sweep.search else None,
+        )
     best = int(str(sweep.best(stat).stats.name))
     sign = -1.0 if stat in LESS_IS_BEST else 1.0
     shape = tuple(len(values) for values in sweep.grid.values.values())

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
-from time import monotonic
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +12,20 @@ from workbench.backtest.engine import prepare
 from workbench.research.budget import Budget
 from workbench.research.curves import Chosen, curves
 from workbench.research.finished import Books, Finished
-from workbench.research.grid import Constraint, Grid
-from workbench.research.progress import Listener, Plan, Progress, duration
+from workbench.research.grid import Constraint, named
+from workbench.research.places import runners
+from workbench.research.progress import Listener, Progress
 from workbench.research.resume import check_same, identity
-from workbench.research.runner import STATS, Cost, Local, Runner
-from workbench.research.source import Source, Whole
+from workbench.research.runner import STATS
+from workbench.research.search import Search
+from workbench.research.search_run import runner_of, source_of
 from workbench.research.sweep_result import Sweep
-from workbench.runs.checkpoint import Checkpoint, Stored
+from workbench.research.sweep_run import Run
+from workbench.runs.checkpoint import Checkpoint
 from workbench.runs.ledger import Ledger
 from workbench.runs.manifest import Manifest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from workbench.backtest.entries import Limit
     from workbench.backtest.sizing import Sizing
     from workbench.backtest.stops import Stops
@@ -58,9 +55,15 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     keep_points: Any = 10,
     checkpoint: bool | None = None,
     resume: str | None = None,
+    search: str | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    objective: str | None = None,
+    prune: str | None = None,
+    on: Any = None,
     **grid: Any,
 ) -> Sweep:
-    """Backtest a strategy at every point of a grid and keep the statistics.
+    """Backtest a strategy at every point of a grid, or at some of them, and keep the statistics.
 
     Before it starts it says how many points there are, how long they will take and how
     much memory, measured on the first of them. Every finished point is a trial in the
@@ -116,8 +119,33 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     resume : str, optional
         The run id of an earlier sweep (``Sweep.run_id``, or the name of its file), to go on
         with. Strategy, code, bars, choices, values and versions must be the same.
+    search : {None, "random", "sobol", "tpe"}
+        In the place of all points of a grid some of a space: drawn at random; spread evenly by
+        Sobol's sequence; or proposed by Optuna (the extra ``search``) where the earlier ones
+        were good. A point that comes again is not run again, and the findings say how many did.
+    trials : int, optional
+        How many distinct points are wanted of a search; 100 by default. A space with no more
+        is taken whole.
+    seed : int, optional
+        Of a search, 0 by default: the same call proposes the same points.
+    objective : str, optional
+        The statistic a search looks for, and ``Sweep.best`` chooses by; ``"sharpe"`` by default.
+        More is better, but for those where less is, as in ``Sweep.best``.
+    prune : {None, "median", "halving"}
+        Whether a search gives points up after a third or two thirds of the bars: those worse
+        than the median of all before, or the worse half of each batch. They have no row, are
+        listed in ``Sweep.search.pruned``, count as trials, and may have been good later.
+    on : str, Client or cluster, optional
+        A Dask cluster (the extra ``dask``) whose workers run the points: the address of its
+        scheduler, ``"tcp://host:8786"``, or an object of `distributed`. By default the setting
+        ``dask``, or this process, which ``"here"`` always means. The numbers are the same to
+        the bit. The loss of workers costs no point; where none is left an `UnavailableError`
+        has what is finished as its field ``finished``.
     **grid
-        For each swept parameter its values, any iterable; a single value is fixed.
+        For each swept parameter its values, any iterable; a single value is fixed. For a search
+        a tuple of two numbers is the lowest and the highest value, and ``...`` what the class
+        declares; where no parameter is given, all that declare limits or choices are searched.
+        A parameter called like a choice above has an underscore behind its name: ``seed_=[1, 2]``.
 
     Returns
     -------
@@ -130,7 +158,10 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         An unknown parameter, a value out of its bounds, nothing to sweep, a constraint
         that no point passes, a choice that `backtest` refuses, an engine that would not
         be exact; a grid or a point that does not fit into the memory; a sweep to resume that
-        is not there or was another one, which names what differs.
+        is not there or was another one, which names what differs; an extra that is not
+        installed.
+    UnavailableError
+        The Dask cluster cannot be reached, or does not go on.
     DataError
         Bars that break the contract, or fewer than two.
 
@@ -142,9 +173,17 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     ...                  progress=False)
     >>> len(found), found.best("sharpe").strategy.name
     (6, 'SmaCross')
+    >>> found = wb.sweep(wb.strategies.SmaCross, bars, search="sobol", trials=50, fast=(5, 40),
+    ...                  slow=(50, 200), progress=False)
+    >>> len(found), found.search.asked.objective
+    (50, 'sharpe')
     """
+    asked = Search.of(search, trials=trials, seed=seed, objective=objective, prune=prune)
+    if asked is not None and resume is not None:
+        asked.check_resumed()
     budget, chosen = Budget.of(memory, time), Chosen(keep, keep_points)
-    points = Grid.of(strategy, grid, constraint)
+    source = source_of(strategy, named(strategy, grid), constraint, asked)
+    points = source.grid
     budget = budget.beside(points)
     chosen.check(len(points), len(bars), budget)
     choices = {
@@ -156,27 +195,35 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         "calendar": calendar,
     }
     simulation = prepare(bars, **choices)  # type: ignore[arg-type]
-    manifest = Manifest.create("sweep", points.base, simulation.bars, simulation.choices)
-    runner = Local(points, simulation, engine, budget)
-    facts = identity(manifest, points, runner.engine)
-    stored = None
-    if resume is not None:
-        stored = Checkpoint.of(resume).read()
-        manifest = check_same(resume, stored, facts)
-    books = Books(
-        manifest,
-        float(simulation.choices["periods_per_year"]),
-        Ledger.open() if record else None,
-        None if checkpoint is False else Checkpoint.of(manifest.run_id),
-        facts,
+    manifest = Manifest.create(
+        "sweep",
+        points.base,
+        simulation.bars,
+        {**simulation.choices, **source.told()},
+        seed=None if asked is None else asked.seed,
     )
-    kept = Finished(points, books, at_once=checkpoint is True)
-    run = _Run(Whole(points), runner, kept, budget)
-    with Progress(f"sweep {points.base.name}", len(points), shown=progress) as bar:
-        run.start(bar, stored)
+    with runners(on, engine, budget) as make:
+        runner = runner_of(source, simulation, make)
+        facts = identity(manifest, points, runner.engine)
+        stored = None
+        if resume is not None:
+            stored = Checkpoint.of(resume).read()
+            manifest = check_same(resume, stored, facts)
+        is_kept = checkpoint is not False and source.is_fixed
+        books = Books(
+            manifest,
+            float(simulation.choices["periods_per_year"]),
+            Ledger.open() if record else None,
+            Checkpoint.of(manifest.run_id) if is_kept else None,
+            facts,
+        )
+        kept = Finished(points, books, at_once=checkpoint is True)
+        run = Run(source, runner, kept, budget)
+        with Progress(f"sweep {points.base.name}", len(points), shown=progress) as bar:
+            run.start(bar, stored)
     found = Sweep(
         manifest=manifest,
-        grid=points,
+        grid=source.found(run.is_over),
         simulation=simulation,
         numbers=np.flatnonzero(kept.done),
         table=kept.table if kept.done.all() else kept.table[kept.done],
@@ -185,95 +232,10 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         plan=run.plan,
         ledger=books.ledger,
         engine=runner.engine,
+        search=source.searched(),
     )
+    if run.lost is not None:
+        raise run.explained(found)
     if not chosen.wanted:
         return found
     return replace(found, equity=curves(found, chosen.numbers(found, budget)))
-
-
-@dataclass
-class _Run:
-    """A sweep while it runs: points from a source through a runner to those that are kept."""
-
-    source: Source
-    runner: Runner
-    kept: Finished
-    budget: Budget
-    plan: Plan | None = None
-    interrupted: bool = False
-    before: int = 0
-
-    def start(self, bar: Progress, stored: Stored | None) -> None:
-        """Run all points; an interrupt ends it and loses none that is finished."""
-        kept = self.kept
-        self._ends_at = monotonic() + (self.budget.seconds or math.inf)
-        if stored is not None:
-            self._restore(stored, bar)
-        try:
-            while not self._is_late() and len(numbers := self.source.ask()):
-                self._run(numbers, bar)
-        except KeyboardInterrupt:
-            self.interrupted = True
-        finally:
-            kept.flush(last=True)
-        ended = not self.interrupted and not self._is_late()
-        if kept.first_failure and ended and not kept.done.any():
-            raise kept.first_failure[1]
-
-    def _restore(self, stored: Stored, bar: Progress) -> None:
-        self.kept.restore(stored)
-        self.source.tell(stored.numbers, stored.rows)
-        self.before = len(stored.numbers)
-        bar.begin_at(self.before)
-
-    def _run(self, numbers: NDArray[np.int64], bar: Progress) -> None:
-        untold = 0  # the plan stands above the bar
-        with closing(self.runner.run(numbers)) as chunks:
-            for done in chunks:
-                self.kept.keep(done)
-                self.source.tell(done.numbers, done.rows)
-                untold += len(done.numbers)
-                if self.runner.cost is not None:
-                    if self.plan is None:
-                        self._say(self.runner.cost, untold, bar)
-                    bar.step(untold)
-                    untold = 0
-                if self._is_late():
-                    return
-
-    def _is_late(self) -> bool:
-        return monotonic() >= self._ends_at
-
-    def _say(self, cost: Cost, ran: int, bar: Progress) -> None:
-        points = len(self.source.grid)
-        self.plan = Plan(
-            points=points,
-            bars=self.runner.bars,
-            seconds=cost.seconds * (points - self.before - ran),
-            memory_bytes=cost.memory_bytes + self.budget.taken,
-            limit=self.budget.seconds,
-        )
-        bar.say(str(self.plan))
-
-    def findings(self, run_id: str) -> Iterator[str]:
-        """Say what did not go as it should."""
-        grid, kept = self.source.grid, self.kept
-        if kept.said:
-            yield kept.said
-        if kept.first_failure is not None:
-            first, error = kept.first_failure
-            yield (
-                f"{int(kept.failed.sum()):,} of {len(grid):,} points failed and are left out; "
-                f"the first, {grid.strategy(first)!r}: {error}"
-            )
-        done, left = int(kept.done.sum()), int((~(kept.done | kept.failed)).sum())
-        goes_on = f"; resume={run_id!r} goes on" if kept.is_kept else ""
-        if self.interrupted:
-            yield f"interrupted: {done:,} of {len(grid):,} points are finished{goes_on}"
-        elif left:
-            yield (
-                f"out of time after {duration(self.budget.seconds or 0)}: {done:,} of "
-                f"{len(grid):,} points are finished and {left:,} were not run{goes_on}"
-            )
-        if kept.kept_said:
-            yield f"not kept: {kept.kept_said}; the table of this sweep has them all"

@@ -26,6 +26,8 @@ from workbench.strategy.evaluate import evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.research.search_run import Searched
+
 __all__ = ["Point", "Sweep"]
 
 _LESS_IS_BEST = {
@@ -94,6 +96,8 @@ class Sweep:
         What ran the points: ``"events"``, ``"generic"`` or ``"each"``.
     equity : DataFrame or None
         The equity of the points that were chosen with ``keep="equity"``, a column per point.
+    search : Searched or None
+        What a search asked for, met and gave up; None for a grid.
     """
 
     manifest: Manifest
@@ -107,6 +111,7 @@ class Sweep:
     ledger: Ledger | None
     engine: str = "each"
     equity: pd.DataFrame | None = None
+    search: Searched | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -118,8 +123,9 @@ class Sweep:
 
     @property
     def finished(self) -> bool:
-        """Whether every point has its statistics."""
-        return len(self.numbers) == len(self.grid)
+        """Whether every point has its statistics, or was given up by a search."""
+        pruned = 0 if self.search is None else len(self.search.pruned)
+        return len(self.numbers) + pruned == len(self.grid)
 
     @cached_property
     def stats(self) -> pd.DataFrame:
@@ -136,13 +142,13 @@ class Sweep:
         columns |= {name: self.table[:, at] for at, name in enumerate(self.names)}
         return pd.DataFrame(columns, index=pd.Index(self.numbers, name="point"))
 
-    def best(self, stat: str = "sharpe", *, largest: bool | None = None) -> Point:
+    def best(self, stat: str | None = None, *, largest: bool | None = None) -> Point:
         """Return the point with the best value of a statistic.
 
         Parameters
         ----------
-        stat : str
-            A column of `stats`.
+        stat : str, optional
+            A column of `stats`. By default what the search was for, or the Sharpe ratio.
         largest : bool, optional
             Whether more is better. By default it is, but for volatility, turnover, fees,
             slippage and the lengths of drawdowns. (Drawdowns are negative: the largest is
@@ -159,6 +165,7 @@ class Sweep:
         UsageError
             No such statistic, or no point has it.
         """
+        stat = stat or self._objective
         ranked = self.ranked(stat, largest=largest)
         if not len(ranked):
             raise UsageError(
@@ -213,7 +220,8 @@ class Sweep:
         Parameters
         ----------
         x, y : str
-            Swept parameters; over further ones the best of each cell is shown.
+            Swept parameters; over further ones the best of each cell is shown. The points of
+            a search fill no cells: each is a dot.
         stat : str
             A column of `stats`.
         **options
@@ -242,7 +250,10 @@ class Sweep:
                 f"heatmap({x!r}, {y!r}, stat='cagr')",
                 option=unknown,
             )
-        from workbench.plots.heatmap import figure
+        if self.grid.is_full:
+            from workbench.plots.heatmap import figure
+        else:
+            from workbench.plots.scattered import figure
 
         return figure(self.stats, self._column(x), self._column(y), stat, **options)
 
@@ -327,6 +338,10 @@ class Sweep:
         return registry.save(self.manifest, frames, folder)
 
     @property
+    def _objective(self) -> str:
+        return "sharpe" if self.search is None else self.search.asked.objective
+
+    @property
     def _periods(self) -> float:
         return float(self.simulation.choices["periods_per_year"])
 
@@ -338,6 +353,8 @@ class Sweep:
 
     def _told(self) -> str:
         swept = " × ".join(f"{len(values)} {name}" for name, values in self.grid.values.items())
+        if self.search is not None:
+            swept = f"{self.search.asked} over {', '.join(self.grid.values)}"
         of = "" if self.finished else f" of {len(self.grid):,}"
         data = self.manifest.data
         return (
@@ -347,11 +364,13 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         columns = [*map(self._column, self.grid.values), *_SHOWN]
-        top = self.stats.sort_values("sharpe", ascending=False, kind="stable")[columns].head(10)
+        by = self._objective
+        ranked = self.stats.sort_values(by, ascending=by in _LESS_IS_BEST, kind="stable")
+        top = ranked[list(dict.fromkeys([*columns, by]))].head(10)
         table = top.to_html(float_format="{:.4g}".format)
         notes = "".join(f"<li>{escape(text)}</li>" for text in self.findings)
         return (
-            f"<div><b>Sweep</b> of {escape(self._told())}<br>the best by Sharpe ratio; how much "
+            f"<div><b>Sweep</b> of {escape(self._told())}<br>the best by {by}; how much "
             f"of it is luck: <code>.deflated_sharpe()</code>{table}"
             f"<ul>{notes}</ul></div>"
         )
