@@ -10,12 +10,17 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import workbench as wb
+from workbench.backtest.engine import prepare
 from workbench.errors import UnavailableError, UsageError
-from workbench.research import dask_runner
+from workbench.research import dask_cluster, dask_runner
+from workbench.research.dask_runner import Workers
+from workbench.research.engines import Engine
+from workbench.research.grid import Grid
 from workbench.research.sweep import sweep
 from workbench.runs.ledger import Ledger
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+KilledWorker = pytest.importorskip("distributed.scheduler").KilledWorker
 
 GRID = {"fast": range(5, 35), "slow": range(40, 200, 4)}
 
@@ -38,23 +43,6 @@ class _Unlucky(ValueError):
 
     def __init__(self, window):
         super().__init__(f"{window} brings bad luck", object())
-
-
-class _Deadly(wb.Strategy):
-    window: int = wb.param(10, low=2, high=500)
-
-    def targets(self, bars):
-        if self.window == 12 and "distributed" in sys.modules and _is_worker():
-            os._exit(1)
-        return (bars["close"] > bars["close"].rolling(self.window).mean()).astype(float)
-
-
-def _is_worker():
-    try:
-        distributed.get_worker()
-    except ValueError:
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +174,15 @@ def test_an_interrupt_returns_what_is_finished_and_leaves_nothing_running(one, c
     assert not any(client.processing().values())
 
 
-def test_a_point_that_kills_its_workers_costs_its_chunk_alone(one, client, monkeypatch):
-    monkeypatch.setattr(dask_runner, "_CHUNK_SECONDS", 0.0)  # one point each
-    found = sweep(_Deadly, one, on=client, window=range(5, 20), progress=False)
-    assert 12 not in found.stats["window"].tolist()
-    assert "died of them" in found.findings[0]
-    assert len(found) == 14
+def test_a_chunk_that_kills_its_workers_costs_its_points_alone(one):
+    """The scheduler gives a chunk up after several deaths; what it then says is given here."""
+    grid = Grid.of(_Slow, {"window": range(10, 20)})
+    workers = Workers(None, Engine(grid, prepare(one)))
+    done = workers._failed(KilledWorker("compute-1", "tcp://127.0.0.1:1", 3), np.array([4, 5]))
+    assert done.numbers.tolist() == [4, 5] and np.isnan(done.rows).all()
+    assert all("died of them" in str(error) for error in done.failures.values())
+    with pytest.raises(UsageError, match="cannot load _Slow"):
+        workers._failed(ModuleNotFoundError("No module named 'mine'"), np.array([4]))
 
 
 def test_a_class_of_a_script_or_notebook_travels_with_its_code(cluster, tmp_path):
@@ -241,8 +232,6 @@ def test_a_class_of_a_script_or_notebook_travels_with_its_code(cluster, tmp_path
 
 
 def test_no_scheduler_and_no_such_thing_are_told(one, monkeypatch):
-    from workbench.research import dask_cluster
-
     monkeypatch.setattr(dask_cluster, "_CONNECT_SECONDS", 1)
     with pytest.raises(UnavailableError, match=r"answers at tcp://127\.0\.0\.1:9"):
         sweep(wb.strategies.SmaCross, one, on="tcp://127.0.0.1:9", progress=False, fast=[5, 6])
@@ -270,8 +259,6 @@ dask_chunk.versions = lambda: real() | {"numpy": "1.0"}
 
 
 def test_the_settings_say_where_and_here_overrules_them(one, workspace, monkeypatch):
-    from workbench.research import dask_cluster
-
     monkeypatch.setattr(dask_cluster, "_CONNECT_SECONDS", 1)
     (workspace / "workbench.toml").write_text('dask = "tcp://127.0.0.1:9"\n')
     with pytest.raises(UnavailableError, match=r"tcp://127\.0\.0\.1:9"):

@@ -193,6 +193,7 @@ class Engine:
                 yield from self._ruled(np.array_split(box, 2), at, found)
             else:
                 yield box, rules
+            del rules  # before those of the next part are made
 
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
         end = min(begin + _BLOCK, len(box))
