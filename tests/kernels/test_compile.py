@@ -67,3 +67,28 @@ def test_plain_and_compiled_stand_side_by_side(name):
     module = __import__(f"workbench.kernels.{name}", fromlist=[name])
     compiled = [v for v in vars(module).values() if hasattr(v, "py_func")]
     assert compiled
+
+
+def test_a_step_is_part_of_its_caller_and_can_be_called_alone():
+    import numpy as np
+
+    row = np.array([1.0, 2.0])
+    before = sys.getrefcount(row)
+    assert doubled(row) == 4.0
+    assert row.tolist() == [1.0, 4.0]
+    last_doubled(row)
+    assert row.tolist() == [1.0, 8.0]
+    assert sys.getrefcount(row) == before
+
+
+@door.step
+def last_doubled(row):
+    """Double the last value."""
+    row[-1] = 2.0 * row[-1]
+
+
+@door.jit
+def doubled(row):
+    """Double the last value, and return it."""
+    last_doubled(row)
+    return row[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -352,4 +353,9 @@ class Simulation:
 
 def _array(bars: pd.DataFrame, field: str, n: int) -> Floats:
     values = bars[field].to_numpy("float64").reshape(len(bars), n)
+    # The kernels only read. Pandas hands out its memory as read-only, which to the compiler
+    # is another type; a copy would cost more than the checks of the bars.
+    if values.flags.c_contiguous and not values.flags.writeable:
+        with suppress(ValueError):  # not ours to open, such as a mapped file
+            values.flags.writeable = True
     return np.require(values, requirements=["C", "W"])

@@ -24,7 +24,7 @@ from workbench.core.timeframe import Timeframe
 from workbench.errors import DataError, UsageError
 from workbench.venues import columns as foreign
 from workbench.venues.calendars import check_code
-from workbench.venues.rows import FIELDS, PRICES, Dropped, clean, violations
+from workbench.venues.rows import FIELDS, PRICES, Dropped, clean, is_sound, violations
 
 __all__ = [
     "FIELDS",
@@ -102,7 +102,7 @@ def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
     values = {
         name: checked[name].to_numpy("float64").reshape(len(index), len(symbols)) for name in FIELDS
     }
-    for rule, bad in violations(values):
+    for rule, bad in () if is_sound(values) else violations(values):
         if bad.any():
             row, column = map(int, np.argwhere(bad)[0])
             shown = " ".join(f"{name}={values[name][row, column]:g}" for name in FIELDS)
@@ -298,10 +298,11 @@ def _check_index(bars: pd.DataFrame) -> pd.DatetimeIndex:
     utc = utc if utc.unit == "ns" else utc.as_unit("ns")
     if utc.hasnans:
         _refuse(name, pd.NaT, int(np.argmax(utc.isna())), "time missing", "")
-    steps = np.diff(utc.asi8)
-    if len(steps) and steps.min() <= 0:
-        row = int(np.argmax(steps <= 0)) + 1
-        rule = "duplicate time" if steps[row - 1] == 0 else "times not in order"
+    times = utc.asi8
+    late = times[1:] <= times[:-1]
+    if late.any():
+        row = int(np.argmax(late)) + 1
+        rule = "duplicate time" if times[row] == times[row - 1] else "times not in order"
         _refuse(name, utc[row], row, rule, f"after {utc[row - 1]}")
     return utc if utc.name == "time" else utc.rename("time")
 

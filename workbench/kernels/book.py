@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, step
 
 __all__ = [
     "CANCELED",
@@ -149,7 +149,7 @@ def new_tape(n: int) -> Tape:
     return Tape(np.empty(64 + 8 * n, FILL), np.empty(64 + 8 * n, ORDER))
 
 
-@jit
+@step
 def is_full(tape: Tape, book: Book) -> bool:
     """Tell whether one more bar, two fills and two orders per symbol, may not find room."""
     more = 2 * len(book.cells)

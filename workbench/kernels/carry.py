@@ -10,7 +10,7 @@ import math
 
 from workbench.kernels.book import Book, Tape
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, CostCode, Floats, Market
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import step
 
 __all__ = ["KINDS", "borrowed", "carry", "dividends", "funded", "interest", "is_carried"]
 
@@ -21,20 +21,20 @@ _MARGIN, _CASH, _BORROW, _FUNDING, _DIVIDEND = 0, 1, 2, 3, 4
 _FIRST = 5
 
 
-@jit
+@step
 def is_carried(market: Market) -> bool:
     """Tell whether bars carry anything; without it nothing here is ever called."""
     return len(market.events) > 0
 
 
-@jit
+@step
 def interest(cash: float, years: float, costs: CostCode) -> float:
     """Return the interest on an amount of cash."""
     rate = costs.margin if cash < 0.0 else costs.credit
     return cash * rate * years
 
 
-@jit
+@step
 def borrowed(units: float, mark: float, years: float, costs: CostCode) -> float:
     """Return the fee for what is short."""
     if units < 0.0:
@@ -42,19 +42,19 @@ def borrowed(units: float, mark: float, years: float, costs: CostCode) -> float:
     return 0.0
 
 
-@jit
+@step
 def funded(units: float, price: float, rate: float) -> float:
     """Return the funding of a perpetual: longs pay a positive rate to shorts."""
     return -units * price * rate
 
 
-@jit
+@step
 def dividends(units: float, dividend: float) -> float:
     """Return what a holding receives, or a short has to pay."""
     return units * dividend
 
 
-@jit
+@step
 def carry(t: int, market: Market, book: Book, tape: Tape, flows: Floats, costs: CostCode) -> None:
     """Book what is due before the open of bar `t`, and write it into `flows`."""
     account = book.account[0]
@@ -85,7 +85,7 @@ def carry(t: int, market: Market, book: Book, tape: Tape, flows: Floats, costs: 
         flows[t, _FIRST + j] = paid + due + fee
 
 
-@jit
+@step
 def split(j: int, ratio: float, book: Book, tape: Tape) -> None:
     """Multiply the units of a symbol and divide its prices, those of its order included."""
     cell = book.cells[j]

@@ -19,9 +19,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["cache_folder", "jit"]
+__all__ = ["cache_folder", "jit", "step"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 
 def jit(function: F) -> F:
@@ -45,17 +47,47 @@ def jit(function: F) -> F:
     >>> double(1.5), double.py_func(1.5)
     (3.0, 3.0)
     """
+    return _compiled(function)
+
+
+def step(function: F) -> F:
+    """Compile a step of a kernel into whoever calls it; as `jit` otherwise.
+
+    A step gets the whole state of a simulation handed on: a hundred words to copy, and a
+    reference to count for each array. As a part of its caller it does neither, which makes a
+    simulation with many fills more than twice as fast. In return it neither makes nor returns
+    an array: it fills those it was given.
+
+    Parameters
+    ----------
+    function : callable
+        As for `jit`; returns numbers, if anything.
+
+    Examples
+    --------
+    >>> @step
+    ... def half(x: float) -> float:
+    ...     return 0.5 * x
+    >>> half(3.0)
+    1.5
+    """
+    # Without numba's runtime nothing is counted: an array that comes in is borrowed.
+    return _compiled(function, forceinline=True, _nrt=False)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    njit: Any = numba.njit
     # What has no file of its own (a doctest, a notebook's cell) has no place in the folder.
     is_kernel = Path(function.__code__.co_filename).parent == Path(__file__).parent
     folder = cache_folder() if is_kernel else None
     if folder is None:
-        return cast(F, numba.njit(error_model="numpy", nogil=True)(function))
+        return cast(F, njit(**_OPTIONS, **options)(function))
     # The setting is global to the process: it is ours only while the function is wrapped.
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder)
     try:
-        return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+        return cast(F, njit(cache=True, **_OPTIONS, **options)(function))
     finally:
         settings.CACHE_DIR = before
 

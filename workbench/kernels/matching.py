@@ -12,7 +12,7 @@ from typing import NamedTuple
 from workbench.kernels import book as b
 from workbench.kernels.book import Book, Tape
 from workbench.kernels.codes import MARKET, PROFIT, Floats, Quote, Terms, Want
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import step
 from workbench.kernels.rules import (
     affordable,
     allowance,
@@ -49,7 +49,7 @@ class Deal(NamedTuple):
     both: bool
 
 
-@jit
+@step
 def marked(book: Book) -> float:
     """Return equity: cash and what is held at the last known prices, in column order."""
     worth = float(book.account[0].cash)
@@ -60,7 +60,7 @@ def marked(book: Book) -> float:
     return worth
 
 
-@jit
+@step
 def write_order(j: int, side: float, kind: int, quantity: float, book: Book, tape: Tape) -> int:
     """Put a new order on the tape and make it the pending one; return its place."""
     account, cell = book.account[0], book.cells[j]
@@ -87,7 +87,7 @@ def write_order(j: int, side: float, kind: int, quantity: float, book: Book, tap
     return place  # type: ignore[no-any-return]
 
 
-@jit
+@step
 def drop(j: int, status: int, book: Book, tape: Tape) -> None:
     """End the pending order of a symbol."""
     cell = book.cells[j]
@@ -97,7 +97,7 @@ def drop(j: int, status: int, book: Book, tape: Tape) -> None:
     book.account[0].pending -= 1
 
 
-@jit
+@step
 def fill_pending(
     t: int, prices: Floats, volumes: Floats, book: Book, tape: Tape, terms: Terms
 ) -> None:
@@ -120,7 +120,7 @@ def fill_pending(
                 fill_due(t, j, Quote(prices[t, j], volumes[t, j], 0.0), book, tape, terms)
 
 
-@jit
+@step
 def size(
     j: int, price: float, volume: float, equity: float, book: Book, tape: Tape, terms: Terms
 ) -> None:
@@ -145,7 +145,7 @@ def size(
         drop(j, b.EXPIRED, book, tape)
 
 
-@jit
+@step
 def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms) -> None:
     """Fill what is due of one order, as far as it can be afforded (rules 5 and 6)."""
     cell = book.cells[j]
@@ -175,7 +175,7 @@ def fill_due(t: int, j: int, quote: Quote, book: Book, tape: Tape, terms: Terms)
     settle(j, quantity, book, tape, terms)
 
 
-@jit
+@step
 def others(j: int, book: Book) -> float:
     """Return the gross exposure beside symbol `j`, after what this bar still takes off it."""
     gross = 0.0
@@ -186,7 +186,7 @@ def others(j: int, book: Book) -> float:
     return gross
 
 
-@jit
+@step
 def execute(t: int, j: int, deal: Deal, book: Book, tape: Tape, terms: Terms) -> None:
     """Book a fill and write it on the tape."""
     account, cell = book.account[0], book.cells[j]
@@ -219,7 +219,7 @@ def execute(t: int, j: int, deal: Deal, book: Book, tape: Tape, terms: Terms) ->
     order.paid += quantity * price
 
 
-@jit
+@step
 def settle(j: int, quantity: float, book: Book, tape: Tape, terms: Terms) -> None:
     """Tell where an order is after an attempt that filled `quantity`, and end it if it is done."""
     cell = book.cells[j]
@@ -238,7 +238,7 @@ def settle(j: int, quantity: float, book: Book, tape: Tape, terms: Terms) -> Non
         row.status = b.PARTIAL
 
 
-@jit
+@step
 def write_leg(j: int, kind: int, level: float, book: Book, tape: Tape) -> None:
     """Put a triggered stop in the place of what was pending."""
     cell = book.cells[j]
@@ -253,7 +253,7 @@ def write_leg(j: int, kind: int, level: float, book: Book, tape: Tape) -> None:
     row.owner = cell.owner
 
 
-@jit
+@step
 def protect(t: int, j: int, quote: Quote, both: bool, book: Book, tape: Tape, terms: Terms) -> None:
     """Fill a triggered stop at its price, as far as the bar's volume allows (rules 4 and 5)."""
     cell = book.cells[j]

@@ -7,7 +7,7 @@ import math
 from workbench.kernels import book as b
 from workbench.kernels.book import Book, Tape
 from workbench.kernels.codes import MARKET, Market, Quote, Terms
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import step
 from workbench.kernels.entries import entry_hit, is_stopped_first, limit_price
 from workbench.kernels.matching import drop, fill_due, marked, protect, size, write_leg
 from workbench.kernels.rules import is_tradable
@@ -15,7 +15,7 @@ from workbench.kernels.rules import is_tradable
 __all__ = ["guard_entry", "work_limits"]
 
 
-@jit
+@step
 def work_limits(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
     """Fill entries that rest, in the order of the columns (rule 9)."""
     for j in range(len(book.cells)):
@@ -23,7 +23,7 @@ def work_limits(t: int, market: Market, book: Book, tape: Tape, terms: Terms) ->
             enter(t, j, market, book, tape, terms)
 
 
-@jit
+@step
 def enter(t: int, j: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
     """Fill an entry that rests at its limit as far as bar `t` lets it; end it when it is due."""
     cell = book.cells[j]
@@ -48,7 +48,7 @@ def enter(t: int, j: int, market: Market, book: Book, tape: Tape, terms: Terms) 
         drop(j, b.EXPIRED, book, tape)
 
 
-@jit
+@step
 def flag(t: int, j: int, book: Book, tape: Tape) -> None:
     """Mark the last fill of a symbol on bar `t` as decided by the path inside the bar."""
     k = book.account[0].fills - 1
@@ -58,7 +58,7 @@ def flag(t: int, j: int, book: Book, tape: Tape) -> None:
         tape.fills[k].both = 1
 
 
-@jit
+@step
 def guard_entry(t: int, j: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
     """Look for stops on the bar in which an entry was filled at its limit."""
     cell = book.cells[j]

@@ -20,7 +20,7 @@ from workbench.kernels.codes import (
     Terms,
     Want,
 )
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import step
 
 __all__ = [
     "affordable",
@@ -44,7 +44,7 @@ _NOISE = 1e-9
 _DUST = 1e-12
 
 
-@jit
+@step
 def is_tradable(price: float, volume: float, costs: CostCode) -> bool:
     """Tell whether a bar can fill anything (rule 7).
 
@@ -58,7 +58,7 @@ def is_tradable(price: float, volume: float, costs: CostCode) -> bool:
     return True
 
 
-@jit
+@step
 def floor_lot(units: float, lot: float) -> float:
     """Round units towards zero to a multiple of `lot`; 0 leaves them.
 
@@ -76,7 +76,7 @@ def floor_lot(units: float, lot: float) -> float:
     return size if units >= 0.0 else -size
 
 
-@jit
+@step
 def allowance(volume: float, used: float, lot: float, costs: CostCode) -> float:
     """Return the units a bar may still fill (rule 5); ``inf`` without a cap."""
     if costs.max_participation == math.inf:
@@ -84,13 +84,13 @@ def allowance(volume: float, used: float, lot: float, costs: CostCode) -> float:
     return max(floor_lot(costs.max_participation * volume - used, lot), 0.0)
 
 
-@jit
+@step
 def fillable(remaining: float, allowed: float) -> float:
     """Return what of an order a bar fills; a billionth of it is no rest that waits."""
     return remaining if remaining <= allowed * (1.0 + _NOISE) else allowed
 
 
-@jit
+@step
 def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> float:
     """Return the price after slippage, never below zero."""
     rate = costs.slip_rate
@@ -100,7 +100,7 @@ def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> f
     return max(quote.price + side * (quote.price * rate + costs.slip_fixed), 0.0)
 
 
-@jit
+@step
 def fee_rate(is_maker: bool, traded: float, costs: CostCode) -> float:
     """Return the fraction of notional of the tier reached by what was traded before."""
     column = 1 if is_maker else 2
@@ -111,7 +111,7 @@ def fee_rate(is_maker: bool, traded: float, costs: CostCode) -> float:
     return rate
 
 
-@jit
+@step
 def fee_of(quantity: float, price: float, is_maker: bool, traded: float, costs: CostCode) -> float:
     """Return the fee of one fill in money; negative is a rebate.
 
@@ -124,7 +124,7 @@ def fee_of(quantity: float, price: float, is_maker: bool, traded: float, costs: 
     return fee
 
 
-@jit
+@step
 def trade_for(want: Want, budget: float, price: float, traded: float, terms: Terms) -> float:
     """Return the signed units to trade so that the target holds after the fee (rule 2).
 
@@ -152,13 +152,13 @@ def trade_for(want: Want, budget: float, price: float, traded: float, terms: Ter
     return delta
 
 
-@jit
+@step
 def is_drifted(target: float, held: float, mark: float, equity: float, terms: Terms) -> bool:
     """Tell whether a held weight is off its target by more than is let pass (rule 3)."""
     return mark > 0.0 and abs(held * mark - target * equity) > terms.sizing.drift * equity
 
 
-@jit
+@step
 def decided(
     target: float, held: float, mark: float, equity: float, traded: float, terms: Terms
 ) -> float:
@@ -176,7 +176,7 @@ def decided(
     return trade_for(Want(target, side, held), budget, mark, traded, terms)
 
 
-@jit
+@step
 def sized(want: Want, quote: Quote, equity: float, traded: float, terms: Terms) -> float:
     """Return the units of an order sized where it is filled (``at="fill"``), not signed.
 
@@ -192,7 +192,7 @@ def sized(want: Want, quote: Quote, equity: float, traded: float, terms: Terms) 
     return abs(trade_for(want, budget, price, traded, terms))
 
 
-@jit
+@step
 def affordable(
     want: Want,
     quantity: float,
@@ -237,7 +237,7 @@ def affordable(
     return most
 
 
-@jit
+@step
 def is_too_small(want: Want, quantity: float, price: float, terms: Terms) -> bool:
     """Tell whether an order is below the least notional (rule 2).
 
@@ -246,7 +246,7 @@ def is_too_small(want: Want, quantity: float, price: float, terms: Terms) -> boo
     return want.target != 0.0 and 0.0 < quantity * price < terms.sizing.least
 
 
-@jit
+@step
 def stop_hit(
     units: float,
     bar: tuple[float, float, float],
@@ -301,13 +301,13 @@ def stop_hit(
     return MARKET, math.nan, math.nan, False
 
 
-@jit
+@step
 def cash_after(cash: float, side: float, quantity: float, price: float, fee: float) -> float:
     """Return the cash after a fill; one order of operations for all who keep cash."""
     return cash - side * quantity * price - fee
 
 
-@jit
+@step
 def average_after(held: float, average: float, side: float, quantity: float, price: float) -> float:
     """Return the entry price after a fill: the average cost of what is open, 0 when flat."""
     after = held + side * quantity

@@ -15,7 +15,7 @@ from workbench.kernels import book as b
 from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
 from workbench.kernels.carry import KINDS, carry, is_carried
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, step
 from workbench.kernels.entries import limit_level
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
 from workbench.kernels.resting import guard_entry, work_limits
@@ -145,7 +145,7 @@ def play(
     return tape
 
 
-@jit
+@step
 def skip(t: int, market: Market, targets: Floats, book: Book, curves: Curves, terms: Terms) -> int:
     """Go from bar `t`, before which nothing is pending, to one on which something may happen."""
     if targets.shape[1] == 1:
@@ -156,7 +156,7 @@ def skip(t: int, market: Market, targets: Floats, book: Book, curves: Curves, te
     return coast(t, market.close, targets, terms.sizing.mode, book, curves)
 
 
-@jit
+@step
 def glide(t: int, market: Market, targets: Floats, book: Book, curves: Curves, terms: Terms) -> int:
     """Go from bar `t` of one symbol to the next with a new target or a triggered stop.
 
@@ -191,7 +191,7 @@ def glide(t: int, market: Market, targets: Floats, book: Book, curves: Curves, t
     return t
 
 
-@jit
+@step
 def coast(t: int, closes: Floats, targets: Floats, mode: float, book: Book, curves: Curves) -> int:
     """Go from bar `t` of several symbols through those on which nothing can happen.
 
@@ -208,7 +208,7 @@ def coast(t: int, closes: Floats, targets: Floats, mode: float, book: Book, curv
     return t
 
 
-@jit
+@step
 def write_bar(t: int, worth: float, cash: float, cells: Records, curves: Curves) -> None:
     """Write down what there is at the close of bar `t`."""
     curves.equity[t] = worth
@@ -217,7 +217,7 @@ def write_bar(t: int, worth: float, cash: float, cells: Records, curves: Curves)
         curves.units[t, j] = cells[j].units
 
 
-@jit
+@step
 def has_news(t: int, targets: Floats, cells: Records, mode: float) -> bool:
     """Tell whether a target of bar `t` asks for a look: any of them, or on change a new one."""
     for j in range(len(cells)):
@@ -227,7 +227,7 @@ def has_news(t: int, targets: Floats, cells: Records, mode: float) -> bool:
     return False
 
 
-@jit
+@step
 def is_off(t: int, targets: Floats, equity: float, cells: Records, terms: Terms) -> bool:
     """Tell whether the weight of any symbol that may be traded has drifted off its target."""
     for j in range(len(cells)):
@@ -239,7 +239,7 @@ def is_off(t: int, targets: Floats, equity: float, cells: Records, terms: Terms)
     return False
 
 
-@jit
+@step
 def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
     """Take the closes of bar `t` as the last known prices; return equity."""
     worth = cash
@@ -252,7 +252,7 @@ def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
     return worth
 
 
-@jit
+@step
 def trade_bar(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
     """Do what happens before the close of bar `t`: the open, entries at a limit, then the stops."""
     for j in range(len(book.cells)):
@@ -289,7 +289,7 @@ def trade_bar(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> N
             cell.best = min(cell.best, low)
 
 
-@jit
+@step
 def decide(
     t: int, j: int, target: float, equity: float, book: Book, tape: Tape, terms: Terms
 ) -> None:

@@ -114,14 +114,18 @@ class Lines:
         return target
 
     def _held(self, rule: Rule, j: int) -> Floats:
-        target = np.zeros(self.shape[0])
-        unknown = np.zeros(len(target), bool)
-        for condition, value in ((rule.short, -1.0), (rule.long, 1.0)):
-            if condition is not None:
-                holds, known = self.answer(condition, j)
-                np.copyto(target, value, where=holds)
-                unknown |= ~known
-        np.copyto(target, np.nan, where=unknown)
+        if rule.short is None and rule.long is not None:
+            holds, known = self.answer(rule.long, j)
+            target = holds.astype(np.float64)
+        else:
+            target = np.zeros(self.shape[0])
+            known = np.ones(len(target), bool)
+            for condition, value in ((rule.short, -1.0), (rule.long, 1.0)):
+                if condition is not None:
+                    holds, also = self.answer(condition, j)
+                    np.copyto(target, value, where=holds)
+                    known &= also
+        np.copyto(target, np.nan, where=~known)
         return target
 
     def answer(self, condition: Condition, j: int) -> tuple[Flags, Flags]:

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["FIELDS", "PRICES", "Dropped", "clean", "violations"]
+__all__ = ["FIELDS", "PRICES", "Dropped", "clean", "is_sound", "violations"]
 
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume")
+
+_BLOCK = 1 << 14
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -64,6 +66,38 @@ class Dropped(tuple[dict[str, Any], ...]):
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.frame.to_html(index=False)}"
+
+
+def is_sound(values: Mapping[str, Floats]) -> bool:
+    """Tell whether `violations` would find nothing, in less time.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray
+        As `violations` takes them.
+
+    Examples
+    --------
+    >>> one = {name: np.array([10.0, np.nan]) for name in FIELDS}
+    >>> is_sound(one), is_sound(one | {"high": np.array([9.0, np.nan])})
+    (True, False)
+    """
+    arrays = [np.asarray(values[name]) for name in FIELDS]
+    rows = len(arrays[0])
+    # Blocks stay in the processor's cache; whole columns would go through memory ten times.
+    return all(
+        _is_sound(*(array[at : at + _BLOCK] for array in arrays)) for at in range(0, rows, _BLOCK)
+    )
+
+
+def _is_sound(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats) -> bool:
+    least, most = np.fmin(opens, closes), np.fmax(opens, closes)
+    if (least < lows).any() or (most > highs).any() or (highs < lows).any():
+        return False
+    np.fmin(np.fmin(least, lows, out=least), highs, out=least)
+    np.fmax(np.fmax(most, lows, out=most), highs, out=most)
+    is_finite = not (np.isinf(most) | np.isinf(volumes)).any()
+    return bool(is_finite and not (least <= 0.0).any() and not (volumes < 0.0).any())
 
 
 def violations(values: Mapping[str, Floats]) -> list[tuple[str, Mask]]:
