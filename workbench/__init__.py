@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.costs.costs import Costs
     from workbench.data.align import align
     from workbench.data.loader import bars
+    from workbench.data.plan import plan
     from workbench.data.quality import quality
     from workbench.data.resample import resample
     from workbench.data.schema import as_bars
@@ -53,6 +54,7 @@ __version__ = "0.1.0"
 _FACE = {
     # data
     "bars": "workbench.data.loader:bars",
+    "plan": "workbench.data.plan:plan",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
     "quality": "workbench.data.quality:quality",
@@ -121,6 +123,7 @@ __all__ = [
     "load_run",
     "load_settings",
     "param",
+    "plan",
     "plots",
     "quality",
     "replay",

@@ -12,10 +12,10 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -30,7 +30,9 @@ from pydantic_settings import (
 
 from workbench.errors import UsageError, nearest
 
-__all__ = ["RiskLimits", "Settings", "find_workspace", "load_settings"]
+__all__ = ["RiskLimits", "Settings", "VenueSettings", "find_workspace", "load_settings"]
+
+AssetClass = Literal["stock", "crypto"]
 
 _PREFIX = "WORKBENCH_"
 _HOME = "WORKBENCH_HOME"
@@ -53,6 +55,48 @@ class RiskLimits(BaseModel):
     price_collar: float | None = Field(0.10, gt=0)
 
 
+class VenueSettings(BaseModel):
+    """What differs from a vendor's usual terms; ``[venues.polygon]`` in the settings' file.
+
+    Parameters
+    ----------
+    url : str, optional
+        Where its REST interface is: a proxy, a sandbox, a test's own server.
+    per_minute : float, optional
+        Requests a minute of your plan, e.g. 5 of Polygon's free one.
+    timeout : float
+        Seconds to wait for an answer.
+    attempts : int
+        How often a read is tried.
+    backoff : float
+        Seconds before the second try, at most; each further wait may be twice as long.
+    delay_minutes : float, optional
+        How far behind the market the plan's bars are.
+    feed : str, optional
+        Alpaca: ``"sip"`` (all exchanges) or ``"iex"``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = None
+    per_minute: float | None = Field(None, gt=0)
+    timeout: float = Field(20.0, gt=0)
+    attempts: int = Field(5, ge=1)
+    backoff: float = Field(0.5, gt=0)
+    delay_minutes: float | None = Field(None, ge=0)
+    feed: str | None = None
+
+
+def _orders(value: Any) -> Any:
+    """Read one list as the order for every asset class."""
+    if isinstance(value, list | tuple):
+        return dict.fromkeys(("stock", "crypto"), tuple(value))
+    return value
+
+
+Orders = Annotated[dict[AssetClass, tuple[str, ...]], BeforeValidator(_orders)]
+
+
 class Settings(BaseSettings):
     """The settings of one workspace, frozen once read.
 
@@ -67,7 +111,14 @@ class Settings(BaseSettings):
     dask : str, optional
         The address of a Dask scheduler whose workers run sweeps, ``tcp://host:8786``.
     source : str
-        Where ``wb.bars`` looks when no source is named.
+        Where ``wb.bars`` looks when no source is named and `sources` has no order.
+    sources : list of str, or a table of them
+        The order in which sources are asked, e.g. ``["polygon", "alpaca", "finnhub"]``, or
+        one per asset class: ``stock`` and ``crypto``. The next is asked where one cannot help.
+    alpaca_key, alpaca_secret, polygon_key, finnhub_key : str, optional
+        Credentials; in the environment or ``.env``, never in a file that is shared.
+    venues : table
+        What differs from a vendor's usual terms, by its name; see `VenueSettings`.
     files_dir : Path, optional
         Where the source ``files`` finds its CSV and Parquet files.
     host, port : str, int
@@ -95,6 +146,12 @@ class Settings(BaseSettings):
     database_url: str | None = None
     dask: str | None = None
     source: str = "sample"
+    sources: Orders = {}
+    alpaca_key: SecretStr | None = None
+    alpaca_secret: SecretStr | None = None
+    polygon_key: SecretStr | None = None
+    finnhub_key: SecretStr | None = None
+    venues: dict[str, VenueSettings] = {}
     files_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65_535)
@@ -106,6 +163,29 @@ class Settings(BaseSettings):
     def folder(self, name: str) -> Path:
         """Return a folder of the workspace's data, e.g. ``"bars"``; it may not exist yet."""
         return self.workspace / self.data_dir / name
+
+    def venue(self, name: str) -> VenueSettings:
+        """Return what is set for a vendor, the usual terms where nothing is."""
+        return self.venues.get(name, VenueSettings())
+
+    def secret(self, name: str, vendor: str) -> str:
+        """Return a secret of the settings, e.g. ``"polygon_key"``.
+
+        Raises
+        ------
+        UsageError
+            It is not set; the error says which variable to set.
+        """
+        value: SecretStr | None = getattr(self, name)
+        if value is None or not value.get_secret_value().strip():
+            variable = f"{_PREFIX}{name.upper()}"
+            raise UsageError(
+                f"{vendor} needs a key: set {variable} in the environment or in "
+                f"{self.workspace / '.env'}",
+                vendor=vendor,
+                variable=variable,
+            )
+        return value.get_secret_value().strip()
 
     @property
     def public_origin(self) -> str | None:
@@ -210,8 +290,8 @@ def _check_variables(names: Iterable[str], where: str) -> None:
 
 
 def _known(group: str) -> set[str]:
-    fields = RiskLimits.model_fields if group == "risk" else Settings.model_fields
-    return set(fields) - {"workspace"}
+    groups: dict[str, type[BaseModel]] = {"risk": RiskLimits, "venues": VenueSettings}
+    return set(groups.get(group, Settings).model_fields) - {"workspace"}
 
 
 def _unknown(key: str, known: Iterable[str], where: str) -> UsageError:

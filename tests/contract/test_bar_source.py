@@ -15,6 +15,8 @@ from workbench.core.timeframe import Timeframe
 from workbench.data import sources
 from workbench.data.schema import FIELDS, check_bars, fingerprint
 from workbench.errors import UsageError
+from workbench.testing.wire import WireServer
+from workbench.testing.workspace import VENDORS, point_at
 from workbench.venues.calendars import check_code
 
 DAY = Timeframe(1, "d")
@@ -27,7 +29,7 @@ class Case:
     symbol: str
     start: str
     end: str
-    unknown: str | None
+    unknown: str | None = None
     prepare: Callable[[object], None] = lambda workspace: None
 
 
@@ -40,7 +42,21 @@ def _write_files(workspace):
     (folder / "files.toml").write_text('tz = "UTC"\n')
 
 
+# kraken tells its last 720 days only; the others any window
+RECENT = pd.Timestamp.now("UTC").normalize() - pd.Timedelta("90D")
+VENDOR_CASES = {
+    "polygon": Case("AAPL", "2024-01-08", "2024-02-01"),
+    "alpaca": Case("AAPL", "2024-01-08", "2024-02-01"),
+    "finnhub": Case("AAPL", "2024-01-08", "2024-02-01"),
+    "binance": Case("BTC/USDT", "2024-01-08", "2024-02-01", "BTC/USDC"),
+    "bybit": Case("BTC/USDT", "2024-01-08", "2024-02-01", "BTC/USDC"),
+    "coinbase": Case("BTC/USDT", "2024-01-08", "2024-02-01", "BTC/USDC"),
+    "kraken": Case(
+        "BTC/USDT", f"{RECENT:%Y-%m-%d}", f"{RECENT + pd.Timedelta('30D'):%Y-%m-%d}", "BTC/USDC"
+    ),
+}
 CASES = {
+    **VENDOR_CASES,
     "sample": Case("IBM", "2012-01-09", "2012-02-01", "IMB"),
     "synthetic": Case("ACME", "2024-01-08", "2024-02-01", None),
     "files": Case("ACME", "2024-01-08", "2024-02-01", "ACNE", _write_files),
@@ -57,7 +73,12 @@ def case(request):
 def source(case, tmp_path):
     name, told = case
     told.prepare(tmp_path)
-    return sources.find(name, load_settings(tmp_path))
+    if name not in VENDORS:
+        yield sources.find(name, load_settings(tmp_path))
+        return
+    with WireServer(VENDORS[name]()) as server:
+        point_at(tmp_path, {name: server})
+        yield sources.find(name, load_settings(tmp_path))
 
 
 def utc(text):

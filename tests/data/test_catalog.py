@@ -14,7 +14,7 @@ import pytest
 
 from workbench.core.clock import EventClock
 from workbench.core.timeframe import Timeframe
-from workbench.data import catalog as module
+from workbench.data import barfile
 from workbench.data.catalog import Catalog, decode, encode
 from workbench.data.schema import fingerprint
 from workbench.errors import DataError, UsageError
@@ -95,9 +95,9 @@ def test_stored_bars_do_not_change_when_a_source_changes_its_mind(tmp_path):
     catalog = store(tmp_path)
     first = catalog.fetch(CountingSource(), "A", DAY, day("2024-03-01"), day("2024-03-10"))
     path = catalog.path("counting", DAY, "A")
-    bars, manifest = module._read(path)
-    short = module.Manifest(**{**_fields(manifest), "covered": ()})
-    module._write(path, bars, short)
+    bars, manifest = barfile.load_file(path)
+    short = barfile.Manifest(**{**_fields(manifest), "covered": ()})
+    barfile.save_file(path, bars, short)
     with pytest.warns(UserWarning, match="9 bars of A came again .* other values"):
         again = catalog.fetch(
             CountingSource(scale=2.0), "A", DAY, day("2024-03-01"), day("2024-03-10")
@@ -204,7 +204,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.pq, "write_table", full)
+    monkeypatch.setattr(barfile.pq, "write_table", full)
     with pytest.warns(UserWarning, match="No space left"):
         bars = catalog.fetch(source, "A", DAY, day("2024-03-01"), day("2024-05-01"))
     assert len(bars) == 61

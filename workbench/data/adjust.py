@@ -23,7 +23,9 @@ import pandas as pd
 from workbench.errors import UsageError, nearest
 from workbench.venues.rows import PRICES
 
-__all__ = ["ACTIONS", "Adjustment", "adjust", "check_adjustment"]
+__all__ = ["ACTIONS", "Adjustment", "adjust", "adjust_intraday", "check_adjustment", "factors"]
+
+Floats = npt.NDArray[np.float64]
 
 Adjustment = Literal["all", "splits", "none"]
 ACTIONS = ("split", "dividend")
@@ -75,26 +77,70 @@ def adjust(bars: pd.DataFrame, how: str = "all") -> pd.DataFrame:
     is_raw = bars.attrs.get("adjustment", "none") == "none"
     if how == "none" or not is_raw or not set(ACTIONS) & set(bars.columns):
         return bars
+    price, shares = factors(bars, how)
+    adjusted = bars.drop(columns=["split", *(["dividend"] * (how == "all"))], errors="ignore")
+    if "dividend" in adjusted:
+        adjusted["dividend"] = bars["dividend"].to_numpy() / shares
+    return _scaled(adjusted, bars, price, shares, how)
+
+
+def factors(bars: pd.DataFrame, how: str) -> tuple[Floats, Floats]:
+    """Return what prices are multiplied by, row by row, and what volumes are.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Raw daily bars with ``split`` or ``dividend``.
+    how : {"all", "splits"}
+    """
     ones = np.ones(len(bars))
     split = bars["split"].where(bars["split"] > 0, 1.0).to_numpy() if "split" in bars else ones
     shares = _later(split)
-    price = 1.0 / shares
-    adjusted = bars.drop(columns="split", errors="ignore")
-    if how == "all" and "dividend" in bars:
-        yields = (bars["dividend"] / bars["close"]).fillna(0.0).to_numpy()
-        price = 1.0 / _later(split * (1.0 + yields))
-        adjusted = adjusted.drop(columns="dividend")
-    elif "dividend" in adjusted:
-        adjusted["dividend"] = bars["dividend"].to_numpy() / shares
+    if how != "all" or "dividend" not in bars:
+        return 1.0 / shares, shares
+    yields = (bars["dividend"] / bars["close"]).fillna(0.0).to_numpy()
+    return 1.0 / _later(split * (1.0 + yields)), shares
+
+
+def adjust_intraday(bars: pd.DataFrame, daily: pd.DataFrame, how: str = "all") -> pd.DataFrame:
+    """Return raw intraday bars adjusted by the actions that stand beside raw daily ones.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Raw, intraday, of a stock traded in New York; hours before and after the session
+        belong to its date.
+    daily : DataFrame
+        Raw, with ``split`` and ``dividend``, from the first date of `bars` to the last known.
+    how : {"all", "splits", "none"}
+
+    Returns
+    -------
+    DataFrame
+        New where something was adjusted; ``attrs["adjustment"]`` says what was done.
+    """
+    check_adjustment(how)
+    if how == "none" or not len(bars):
+        return bars
+    local = pd.DatetimeIndex(bars.index).tz_convert("America/New_York")
+    dates = local.tz_localize(None).normalize().tz_localize("UTC")
+    at = daily.index.searchsorted(dates)
+    price, shares = (np.append(column, 1.0)[at] for column in factors(daily, how))
+    return _scaled(bars.copy(), bars, price, shares, how)
+
+
+def _scaled(
+    target: pd.DataFrame, raw: pd.DataFrame, price: Floats, shares: Floats, how: str
+) -> pd.DataFrame:
     for name in PRICES:
-        adjusted[name] = bars[name].to_numpy() * price
-    adjusted["volume"] = bars["volume"].to_numpy() * shares
-    adjusted.attrs = {**bars.attrs, "adjustment": how}
-    return adjusted
+        target[name] = raw[name].to_numpy() * price
+    target["volume"] = raw["volume"].to_numpy() * shares
+    target.attrs = {**raw.attrs, "adjustment": how}
+    return target
 
 
-def _later(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _later(steps: Floats) -> Floats:
     # Worked backwards, so that the rows before cannot change the bits of a row's factor.
-    later: npt.NDArray[np.float64] = np.ones(len(steps))
+    later: Floats = np.ones(len(steps))
     later[:-1] = np.cumprod(steps[::-1])[::-1][1:]
     return later

@@ -14,73 +14,34 @@ writers of one symbol lose nothing. A stored bar is never changed by a later fet
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from workbench.core.clock import WallClock
 from workbench.core.ports import BarSource, Clock
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
-from workbench.data.calendar import known_times, utc_index
+from workbench.data.barfile import Manifest, load_file, locked, save_file
 from workbench.data.coverage import Span
-from workbench.data.schema import check_bars, fingerprint
+from workbench.data.download import Piece, Request, pieces
+from workbench.data.holes import Holes, is_patient, outside
+from workbench.data.schema import fingerprint
 from workbench.errors import DataError, UsageError
+from workbench.venues.paging import PagedSource
 
-__all__ = ["Catalog", "Manifest", "decode", "encode"]
+__all__ = ["Catalog", "decode", "encode"]
 
-_KEY = b"workbench"
+Stored = tuple[pd.DataFrame, Manifest]
+
 _FILE = "bars.parquet"
 _PLAIN = re.compile(r"[A-Z0-9_-]")
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a stored file is.
-
-    Parameters
-    ----------
-    symbol, timeframe, source, calendar : str
-    version : str
-        The source's; bars of another version are fetched anew.
-    adjustment : str
-        Always ``"none"``: raw prices are stored.
-    fingerprint : str
-        Of the stored bars; checked whenever they are read.
-    covered : tuple of (str or None, str or None)
-        Spans ``start <= time < end`` that need not be fetched again; None is open.
-    fetched : str
-        When the last fetch was, ISO 8601, UTC.
-    dropped : tuple of dict
-        The rows that the source left out.
-    conflicts : int
-        Bars that came again with other values; the stored ones stayed.
-    """
-
-    symbol: str
-    timeframe: str
-    source: str
-    calendar: str
-    version: str = ""
-    adjustment: str = "none"
-    fingerprint: str = ""
-    covered: tuple[Span, ...] = ()
-    fetched: str = ""
-    dropped: tuple[dict[str, Any], ...] = field(default=())
-    conflicts: int = 0
 
 
 def encode(symbol: str) -> str:
@@ -147,11 +108,22 @@ class Catalog:
         timeframe: Timeframe,
         start: pd.Timestamp | None = None,
         end: pd.Timestamp | None = None,
+        told: Callable[[Piece], object] | None = None,
     ) -> pd.DataFrame:
         """Return raw bars with ``start <= time < end``, asking the source for gaps only.
 
-        Only complete bars are stored and returned. Where the folder cannot be written,
-        the bars are returned all the same, with a warning.
+        Only complete bars are stored and returned; a page of a vendor is stored before the
+        next one is asked for, so that an interruption loses nothing. Where the folder cannot
+        be written, the bars are returned all the same, with a warning.
+
+        Parameters
+        ----------
+        source : BarSource
+        symbol : str
+        timeframe : Timeframe
+        start, end : Timestamp, optional
+        told : callable, optional
+            Is given each piece as it is stored.
 
         Raises
         ------
@@ -161,33 +133,34 @@ class Catalog:
             The source's bars break the contract, or the stored file is damaged; that
             file is left as it is.
         """
+        asked = Request(source, symbol, timeframe)
         path = self.path(source.name, timeframe, symbol)
         version = str(getattr(source, "version", ""))
+        blank = Manifest(symbol, str(timeframe), source.name, "", version)
         stored = self._read_version(path, version)
-        gaps = self._gaps(stored, source, start, end)
-        if gaps:
-            fresh = [self._ask(source, symbol, timeframe, gap) for gap in gaps]
-            blank = Manifest(symbol, str(timeframe), source.name, "", version)
-            try:
-                with _locked(path):
-                    stored = self._merge(self._read_version(path, version), fresh, gaps, blank)
-                    if len(stored[0]):
-                        _write(path, *stored)
-            except OSError as error:
-                stored = self._merge(stored, fresh, gaps, blank)
-                warnings.warn(
-                    f"bars of {symbol} could not be stored at {path}: {error}", stacklevel=2
-                )
+        holes: list[Any] = []
+        for gap in self._gaps(stored, asked, start, end):
+            for piece in pieces(asked, gap, self.clock):
+                stored = self._keep(path, piece, stored, blank)
+                holes += piece.holes
+                if told is not None:
+                    told(piece)
+        if holes:
+            warnings.warn(
+                f"{source.name} did not give all of {symbol} {timeframe}, though "
+                f"asked twice: {Holes(holes)!r}; see bars.attrs['holes']",
+                stacklevel=2,
+            )
         assert stored is not None  # noqa: S101  nothing stored means there is a gap
-        bars, manifest = stored
-        chosen = coverage.cut(bars, start, end)
-        chosen.attrs = {
-            "source": manifest.source,
-            "adjustment": "none",
-            "calendar": manifest.calendar,
-            "dropped": manifest.dropped,
-        }
-        return chosen
+        return _chosen(stored, start, end)
+
+    def gaps(
+        self, asked: Request, start: pd.Timestamp | None, end: pd.Timestamp | None
+    ) -> list[Span]:
+        """Return what of a window would have to be fetched, oldest first."""
+        path = self.path(asked.source.name, asked.timeframe, asked.symbol)
+        stored = self._read_version(path, str(getattr(asked.source, "version", "")))
+        return [g for g in self._gaps(stored, asked, start, end) if g[0] is None or g[0] != g[1]]
 
     def read(
         self, source: str, timeframe: Timeframe | str, symbol: str
@@ -199,7 +172,7 @@ class Catalog:
         DataError
             The file is damaged; it names the file and what to do, and touches nothing.
         """
-        return _read(self.path(source, timeframe, symbol))
+        return load_file(self.path(source, timeframe, symbol))
 
     def entries(self) -> pd.DataFrame:
         """Return a table of what is stored: one row per file, damaged ones included.
@@ -211,148 +184,97 @@ class Catalog:
         names = "source timeframe symbol bars first last fetched megabytes state"
         return pd.DataFrame(rows, columns=names.split())
 
-    def _read_version(self, path: Path, version: str) -> tuple[pd.DataFrame, Manifest] | None:
-        stored = _read(path)
+    def _read_version(self, path: Path, version: str) -> Stored | None:
+        stored = load_file(path)
         return stored if stored is not None and stored[1].version == version else None
 
     def _gaps(
         self,
-        stored: tuple[pd.DataFrame, Manifest] | None,
-        source: BarSource,
+        stored: Stored | None,
+        asked: Request,
         start: pd.Timestamp | None,
         end: pd.Timestamp | None,
     ) -> list[Span]:
-        if getattr(source, "is_final", False):  # a closed book: take it whole, once
+        if getattr(asked.source, "is_final", False):  # a closed book: take it whole, once
             return [(None, None)] if stored is None else []
         now = pd.Timestamp(self.clock.now())
         until = now if end is None else min(end, now)
         if start is not None and start >= until:
             return [] if stored is not None else [coverage.span(start, start)]
-        covered = stored[1].covered if stored is not None else ()
-        return coverage.gaps(covered, coverage.span(start, until))
+        wanted = coverage.span(start, until)
+        if stored is None:
+            return [wanted]
+        left = [h.span for h in stored[1].holes if is_patient(h, asked.timeframe, now)]
+        gaps = coverage.gaps([*stored[1].covered, *left], wanted)
+        return [gap for gap in gaps if not _is_too_fresh(gap, asked, now)]
 
-    def _ask(self, source: BarSource, symbol: str, timeframe: Timeframe, gap: Span) -> pd.DataFrame:
-        start, end = (pd.Timestamp(side) if side else None for side in gap)
-        bars = check_bars(source.history(symbol, timeframe, start, end))
-        # An index made anew has no freq: a file cannot hold it, and both ways must be equal.
-        index = utc_index(pd.DatetimeIndex(bars.index).asi8)
-        bars = bars.set_axis(index, axis=0)
-        if getattr(source, "is_final", False):
-            return bars
-        known = known_times(index, timeframe, bars.attrs.get("calendar", "XNYS"))
-        complete = np.asarray(known <= pd.Timestamp(self.clock.now()))
-        return bars if complete.all() else bars[complete]
+    def _keep(self, path: Path, piece: Piece, stored: Stored | None, blank: Manifest) -> Stored:
+        """Store a piece beside what is there by now; return what is there then."""
+        try:
+            with locked(path):
+                there = self._read_version(path, blank.version) or stored
+                merged = self._merge(there, piece, blank)
+                if len(merged[0]):
+                    save_file(path, *merged)
+        except OSError as error:
+            merged = self._merge(stored, piece, blank)
+            warnings.warn(
+                f"bars of {blank.symbol} could not be stored at {path}: {error}", stacklevel=3
+            )
+        return merged
 
-    def _merge(
-        self,
-        stored: tuple[pd.DataFrame, Manifest] | None,
-        fresh: list[pd.DataFrame],
-        gaps: list[Span],
-        blank: Manifest,
-    ) -> tuple[pd.DataFrame, Manifest]:
-        bars, manifest = stored if stored is not None else (fresh[0].iloc[:0], blank)
-        conflicts, now = 0, pd.Timestamp(self.clock.now())
-        for piece in fresh:
-            conflicts += coverage.conflicts(bars, piece)
-            bars = coverage.join(bars, piece)
-        covered: tuple[Span, ...] = manifest.covered
-        for gap, piece in zip(gaps, fresh, strict=True):
-            covered = coverage.add(covered, _reached(gap, piece, blank.timeframe, now))
+    def _merge(self, stored: Stored | None, piece: Piece, blank: Manifest) -> Stored:
+        bars, manifest = stored if stored is not None else (piece.bars.iloc[:0], blank)
+        conflicts = coverage.conflicts(bars, piece.bars)
         if conflicts:
             warnings.warn(
                 f"{conflicts} bars of {blank.symbol} came again from {blank.source!r} with other "
                 "values; the stored ones stay",
-                stacklevel=3,
+                stacklevel=4,
             )
+        bars = coverage.join(bars, piece.bars)
+        covered: tuple[Span, ...] = manifest.covered
+        for span in piece.covered:
+            covered = coverage.add(covered, span)
+        holes = sorted([*outside(manifest.holes, [piece.span]), *piece.holes], key=_start)
         seen = {json.dumps(record, default=str): record for record in manifest.dropped}
-        for piece in fresh:
-            seen |= {json.dumps(r, default=str): r for r in piece.attrs.get("dropped", ())}
-        told = replace(
+        seen |= {json.dumps(r, default=str): r for r in piece.bars.attrs.get("dropped", ())}
+        return bars, replace(
             manifest,
-            calendar=manifest.calendar or fresh[0].attrs.get("calendar", "XNYS"),
+            calendar=manifest.calendar or piece.bars.attrs.get("calendar", "XNYS"),
             fingerprint=fingerprint(bars),
             covered=covered,
+            holes=tuple(holes),
             fetched=self.clock.now().isoformat(timespec="seconds"),
             dropped=tuple(seen.values()),
             conflicts=manifest.conflicts + conflicts,
         )
-        return bars, told
 
 
-def _reached(gap: Span, piece: pd.DataFrame, timeframe: str, now: pd.Timestamp) -> Span:
-    """Return what of a gap is known for good: not the bars that are still under way."""
-    start, end = gap
-    margin = 2 * pd.Timedelta(Timeframe.parse(timeframe).delta)
-    if end is None or pd.Timestamp(end) + margin <= now:
-        return gap
-    sure = now - margin
-    if len(piece):
-        sure = max(sure, piece.index[-1] + pd.Timedelta(1))
-    return start, min(sure, pd.Timestamp(end)).isoformat()
+def _chosen(stored: Stored, start: pd.Timestamp | None, end: pd.Timestamp | None) -> pd.DataFrame:
+    bars, manifest = stored
+    chosen = coverage.cut(bars, start, end)
+    wanted = coverage.span(start, end)
+    chosen.attrs = {
+        "source": manifest.source,
+        "adjustment": "none",
+        "calendar": manifest.calendar,
+        "dropped": manifest.dropped,
+        "holes": Holes(h for h in manifest.holes if coverage.gaps([wanted], h.span) != [h.span]),
+    }
+    return chosen
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, Manifest] | None:
-    if not path.is_file():
-        return None
-    try:
-        # One handle, as the file may be replaced at any time; read_table opens it twice.
-        with path.open("rb") as file:
-            table = pq.ParquetFile(file, page_checksum_verification=True).read()
-        told = json.loads((table.schema.metadata or {})[_KEY])
-        covered = tuple((start, end) for start, end in told.pop("covered"))
-        manifest = Manifest(covered=covered, dropped=tuple(told.pop("dropped")), **told)
-        columns = {name: table[name].to_numpy() for name in table.column_names if name != "time"}
-        bars = pd.DataFrame(columns, index=utc_index(table["time"].to_numpy()))
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(
-            path, str(error).splitlines()[0][:200] if str(error) else repr(error)
-        ) from error
-    if fingerprint(bars) != manifest.fingerprint:
-        raise _damaged(path, "the bars do not match the fingerprint in the file")
-    return bars, manifest
+def _is_too_fresh(gap: Span, asked: Request, now: pd.Timestamp) -> bool:
+    """Tell whether a source that is behind the market cannot have a gap yet."""
+    source = asked.source
+    if not isinstance(source, PagedSource) or gap[0] is None:
+        return False
+    return bool(pd.Timestamp(gap[0]) + asked.timeframe.delta > now - source.delay)
 
 
-def _write(path: Path, bars: pd.DataFrame, manifest: Manifest) -> None:
-    columns: dict[str, Any] = {"time": pa.array(bars.index.asi8, pa.timestamp("ns", tz="UTC"))}  # type: ignore[attr-defined]
-    columns |= {str(name): pa.array(bars[name].to_numpy()) for name in bars.columns}
-    told = json.dumps(asdict(manifest), default=str).encode()
-    table = pa.table(columns).replace_schema_metadata({_KEY: told})
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".bars-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if sys.platform != "win32":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the one right to write a file, across processes and threads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / ".lock").open("a+b") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file ends the lock
+def _start(hole: Any) -> str:
+    return str(hole.start)
 
 
 def _entry(path: Path) -> list[Any]:
@@ -360,7 +282,7 @@ def _entry(path: Path) -> list[Any]:
     told = [unquote(source), timeframe, decode(symbol)]
     size = path.stat().st_size / 1e6
     try:
-        stored = _read(path)
+        stored = load_file(path)
     except DataError as error:
         return [*told, 0, pd.NaT, pd.NaT, "", size, error.message]
     if stored is None or not len(stored[0]):
@@ -370,12 +292,3 @@ def _entry(path: Path) -> list[Any]:
         *told[:1], manifest.timeframe, manifest.symbol,
         len(bars), bars.index[0], bars.index[-1], manifest.fetched, size, "ok",
     ]  # fmt: skip
-
-
-def _damaged(path: Path, why: str) -> DataError:
-    return DataError(
-        f"the stored bars at {path} are damaged: {why}. The file was left as it is; restore it "
-        "from a backup, or move it away and the bars are fetched again",
-        path=str(path),
-        rule="damaged file",
-    )

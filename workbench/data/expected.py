@@ -6,18 +6,30 @@ import numpy as np
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
+from workbench.venues.calendars import ALWAYS, session_labels, sessions, utc_index
 
 __all__ = ["expected_times"]
 
 
 def expected_times(
-    times: pd.DatetimeIndex, timeframe: str | Timeframe, calendar: str
+    times: pd.DatetimeIndex,
+    timeframe: str | Timeframe,
+    calendar: str,
+    window: tuple[pd.Timestamp, pd.Timestamp] | None = None,
 ) -> pd.DatetimeIndex | None:
     """Return the bars that should be there from the first of `times` to the last.
 
     Intraday bars of an exchange are counted from the session's open, or by the clock
     where most of `times` lie on the clock's grid but not on the session's.
+
+    Parameters
+    ----------
+    times : DatetimeIndex
+        The bars that are there.
+    timeframe : str or Timeframe
+    calendar : str
+    window : (Timestamp, Timestamp), optional
+        The bars that should be there from one instant on and before another, instead.
 
     Returns
     -------
@@ -31,19 +43,23 @@ def expected_times(
     ['03', '05', '08']
     """
     frame = Timeframe.parse(timeframe)
-    if not len(times):
-        return times
+    is_of_times = window is None
+    if window is None:
+        if not len(times):
+            return times
+        window = times[0], times[-1] + pd.Timedelta(1)
+    first, end = (side.as_unit("ns").value for side in window)
     if not frame.is_intraday:
         if frame.unit != "d" or frame.count > 1:
             return None
-        return sessions(calendar, times[0], times[-1])
+        days = sessions(calendar, window[0], window[1])
+        return days[(days >= window[0]) & (days < window[1])]
     size = int(frame.delta.total_seconds()) * 1_000_000_000
-    first, last = times.as_unit("ns").asi8[[0, -1]]
     if calendar == ALWAYS:
-        begin = first // size * size
-        return utc_index(begin + np.arange((last - begin) // size + 1) * size)
-    _, table = session_labels(times, calendar)
-    inside = (table.closes > first) & (table.opens <= last)
+        begin = first // size * size if is_of_times else -(-first // size) * size
+        return utc_index(begin + np.arange(max(0, -((begin - end) // size))) * size)
+    _, table = session_labels(utc_index(np.array([first])), calendar)
+    inside = (table.closes > first) & (table.opens < end)
     opens, closes = table.opens[inside], table.closes[inside]
     grids = [
         np.concatenate([low + np.arange(-((low - high) // size)) * size for low, high in starts])
@@ -56,4 +72,4 @@ def expected_times(
     ]
     hits = [np.isin(times.as_unit("ns").asi8, grid).sum() for grid in grids]
     grid = grids[int(hits[1] > hits[0])]
-    return utc_index(grid[(grid >= first) & (grid <= last)])
+    return utc_index(grid[(grid >= first) & (grid < end)])

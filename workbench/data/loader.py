@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from workbench.config import load_settings
 from workbench.core.ports import BarSource
 from workbench.core.timeframe import Timeframe
-from workbench.data import coverage, sources
+from workbench.data import coverage
 from workbench.data.adjust import adjust as adjusted_bars
-from workbench.data.adjust import check_adjustment
+from workbench.data.adjust import adjust_intraday, check_adjustment
 from workbench.data.catalog import Catalog
+from workbench.data.choice import PassedOver, candidates, first_that_can
+from workbench.data.download import Request, download
+from workbench.data.holes import Hole, Holes
+from workbench.data.plan import Watch, coverage_span, estimate
 from workbench.data.schema import Dropped, check_bars, fingerprint
+from workbench.data.window import When, names_of, window_of
 from workbench.errors import UsageError, nearest
+from workbench.venues.paging import PagedSource
 
 __all__ = ["bars"]
 
-When = str | date | datetime | pd.Timestamp | None
+_DAY = Timeframe(1, "d")
+Window = tuple[pd.Timestamp | None, pd.Timestamp | None]
 
 
 def bars(
@@ -29,7 +35,7 @@ def bars(
     timeframe: str | Timeframe = "1d",
     start: When = None,
     end: When = None,
-    source: str | None = None,
+    source: str | Sequence[str] | None = None,
     adjust: str = "all",
 ) -> pd.DataFrame:
     """Load bars of one symbol, or of several side by side.
@@ -47,8 +53,11 @@ def bars(
         ``"1m" "5m" "1h" "1d" "1w"``… as far as the source has it.
     start, end : str, date, datetime or Timestamp, optional
         ``start <= time < end``, whatever the type. Without a time zone they are UTC.
-    source : str, optional
-        ``"sample"``, ``"synthetic"``, ``"files"``; the settings' ``source`` when left out.
+    source : str or sequence of str, optional
+        ``"sample"``, ``"synthetic"``, ``"files"``, ``"polygon"``, ``"alpaca"``, ``"finnhub"``,
+        ``"binance"``, ``"bybit"``, ``"coinbase"``, ``"kraken"``, ``"ccxt:<exchange>"``. Of
+        several the first that can is taken, and ``attrs`` says why others were passed over.
+        When left out: the settings' ``sources`` for the asset class, or their ``source``.
     adjust : {"all", "splits", "none"}
         For splits and dividends, for splits only, or raw prices (with the columns
         ``split`` and ``dividend`` where the source knows them).
@@ -57,14 +66,19 @@ def bars(
     -------
     DataFrame
         Bars (see `workbench.data.schema`). ``attrs`` tells ``timeframe source adjustment
-        calendar fingerprint symbol`` and ``dropped``, the rows that were left out.
+        calendar fingerprint symbol``, and where there are any ``dropped``, the rows that
+        were left out, ``holes``, what a vendor did not give though the calendar has it, and
+        ``passed_over``, the sources that could not help, each with its reason.
 
     Raises
     ------
     UsageError
         Unknown symbol, source, timeframe or adjustment; no bar in the range.
     DataError
-        What was read is no bars, e.g. a damaged file.
+        What was read is no bars, e.g. a damaged file or an answer that stays malformed.
+    UnavailableError
+        A vendor cannot be reached; what it gave before is stored, and the next call goes on
+        from there.
 
     Examples
     --------
@@ -73,51 +87,90 @@ def bars(
     >>> len(aapl), aapl.attrs["calendar"]
     (250, 'XNYS')
     """
-    wanted, is_one = _names(symbols)
+    wanted, is_one = names_of(symbols)
     frame = Timeframe.parse(timeframe)
     check_adjustment(adjust)
-    window = (_instant(start, "start"), _instant(end, "end"))
-    if window[0] is not None and window[1] is not None and window[0] >= window[1]:
-        raise UsageError(f"start {start} is not before end {end}", start=start, end=end)
+    window = window_of(start, end)
     settings = load_settings()
-    chosen = sources.find(source or settings.source, settings)
-    _check_known(wanted, chosen)
-    store = Catalog(settings.folder("bars"))
-    loaded = {name: _load(name, frame, window, chosen, adjust, store) for name in wanted}
-    return _finish(loaded, frame, chosen.name, is_one)
+    request = _Wanted(tuple(wanted), frame, window, adjust, Catalog(settings.folder("bars")))
+    loaded: dict[str, pd.DataFrame] = {}
+    passed: list[PassedOver] = []
+    for name in wanted:
+        names = candidates(settings, source, name)
+        found, _, others = first_that_can(settings, names, name, request.of(name))
+        loaded[name] = found
+        passed += others
+    return _finish(loaded, frame, is_one, passed)
 
 
-def _load(
-    symbol: str,
-    timeframe: Timeframe,
-    window: tuple[pd.Timestamp | None, pd.Timestamp | None],
-    source: BarSource,
-    how: str,
-    catalog: Catalog,
-) -> pd.DataFrame:
-    start, end = window
-    # To adjust, every later split and dividend must be known: read on beyond the end.
-    until = end if how == "none" else None
-    if getattr(source, "is_stored", True):
-        raw = catalog.fetch(source, symbol, timeframe, start, until)
-    else:
-        raw = source.history(symbol, timeframe, start, until)
-    done = coverage.cut(adjusted_bars(raw, how), start, end)
-    if done.empty:
-        raise UsageError(
-            f"{source.name!r} has no {timeframe} bar of {symbol} from {start or 'its first'} "
-            f"to {end or 'the last'}",
-            symbol=symbol,
-            source=source.name,
-        )
-    return check_bars(done)
+@dataclass(frozen=True)
+class _Wanted:
+    """What a call of ``wb.bars`` asks for, whatever source answers."""
+
+    symbols: tuple[str, ...]
+    timeframe: Timeframe
+    window: Window
+    adjust: str
+    catalog: Catalog
+
+    def of(self, symbol: str) -> Callable[[BarSource], pd.DataFrame]:
+        """Return the way to load one symbol from a source."""
+        return lambda source: self._load(symbol, source)
+
+    def _load(self, symbol: str, source: BarSource) -> pd.DataFrame:
+        _check_known(list(self.symbols), source)
+        start, end = self.window
+        if isinstance(source, PagedSource):
+            done = self._paged(symbol, source)
+        else:
+            # To adjust, every later split and dividend must be known: read on beyond the end.
+            raw = self._raw(symbol, source, end if self.adjust == "none" else None)
+            done = adjusted_bars(raw, self.adjust)
+        done = coverage.cut(done, start, end)
+        if done.empty:
+            raise UsageError(
+                f"{source.name!r} has no {self.timeframe} bar of {symbol} from "
+                f"{start or 'its first'} to {end or 'the last'}",
+                symbol=symbol,
+                source=source.name,
+            )
+        return check_bars(done)
+
+    def _paged(self, symbol: str, source: PagedSource) -> pd.DataFrame:
+        """Load from a vendor: no bar beyond the end of the window, but for days, which are few."""
+        end = self.window[1]
+        is_raw = self.adjust == "none" or not source.has_actions(symbol)
+        if is_raw:
+            return adjusted_bars(self._raw(symbol, source, end), self.adjust)
+        if not self.timeframe.is_intraday:
+            return adjusted_bars(self._raw(symbol, source, None), self.adjust)
+        raw = self._raw(symbol, source, end)
+        if raw.empty:
+            return raw
+        daily = self.catalog.fetch(source, symbol, _DAY, raw.index[0].normalize(), None)
+        return adjust_intraday(raw, daily, self.adjust)
+
+    def _raw(self, symbol: str, source: BarSource, end: pd.Timestamp | None) -> pd.DataFrame:
+        start, asked = self.window[0], Request(source, symbol, self.timeframe)
+        if not getattr(source, "is_stored", True):
+            if not isinstance(source, PagedSource):
+                return source.history(symbol, self.timeframe, start, end)
+            now = pd.Timestamp(self.catalog.clock.now())
+            return download(asked, coverage_span((start, end), now), self.catalog.clock)
+        with Watch(estimate(asked, (start, end), self.catalog)) as watch:
+            return self.catalog.fetch(source, symbol, self.timeframe, start, end, watch)
 
 
 def _finish(
-    loaded: dict[str, pd.DataFrame], timeframe: Timeframe, source: str, is_one: bool
+    loaded: dict[str, pd.DataFrame],
+    timeframe: Timeframe,
+    is_one: bool,
+    passed: Sequence[PassedOver],
 ) -> pd.DataFrame:
+    sources = {name: str(frame.attrs.get("source", "")) for name, frame in loaded.items()}
     calendars = dict.fromkeys(frame.attrs.get("calendar", "XNYS") for frame in loaded.values())
     adjustments = {frame.attrs.get("adjustment", "unknown") for frame in loaded.values()}
+    holes: list[Hole] = [hole for frame in loaded.values() for hole in frame.attrs.get("holes", ())]
     dropped = [record for frame in loaded.values() for record in frame.attrs.get("dropped", ())]
     if is_one:
         ((symbol, bars),) = loaded.items()
@@ -133,35 +186,21 @@ def _finish(
     bars.index.name = "time"
     bars.attrs = {
         "timeframe": str(timeframe),
-        "source": source,
+        "source": ", ".join(dict.fromkeys(sources.values())),
         "adjustment": next(iter(adjustments)) if len(adjustments) == 1 else "mixed",
         "calendar": "24/7" if len(calendars) > 1 and "24/7" in calendars else next(iter(calendars)),
         "fingerprint": fingerprint(bars),
     }
     if is_one:
         bars.attrs["symbol"] = symbol
+    if holes:
+        bars.attrs["holes"] = Holes(holes)
+    if passed:
+        bars.attrs["passed_over"] = tuple(passed)
     if dropped:
         bars.attrs["dropped"] = Dropped(dropped)
         warnings.warn(f"{bars.attrs['dropped']!r}; see bars.attrs['dropped']", stacklevel=3)
     return bars
-
-
-def _names(symbols: str | Sequence[str]) -> tuple[list[str], bool]:
-    if isinstance(symbols, str):
-        wanted, is_one = [symbols], True
-    elif isinstance(symbols, Sequence | pd.Index | pd.Series | np.ndarray):
-        wanted, is_one = [str(n) if isinstance(n, str) else n for n in symbols], False
-    else:
-        raise UsageError(f"symbols must be a text or a list of texts, not {symbols!r}")
-    if not wanted:
-        raise UsageError("no symbol was named")
-    for name in wanted:
-        if not isinstance(name, str) or not name.strip():
-            raise UsageError(f"a symbol must be a text, not {name!r}", symbol=name)
-    if len(set(wanted)) < len(wanted):
-        twice = next(name for name in wanted if wanted.count(name) > 1)
-        raise UsageError(f"symbol {twice!r} is named twice", symbol=twice)
-    return wanted, is_one
 
 
 def _check_known(wanted: list[str], source: BarSource) -> None:
@@ -177,24 +216,3 @@ def _check_known(wanted: list[str], source: BarSource) -> None:
         unknown=tuple(unknown),
         source=source.name,
     )
-
-
-def _instant(value: When, name: str) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    if not isinstance(value, str | date | np.datetime64):  # a number would be nanoseconds
-        raise UsageError(f"{name}={value!r} is no time; give e.g. '2010-01-31'", **{name: value})
-    try:
-        stamp = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{name}={value!r} is no time: {error}", **{name: value}) from None
-    if pd.isna(stamp):
-        raise UsageError(f"{name}={value!r} is no time", **{name: value})
-    stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
-    try:
-        return stamp.as_unit("ns")
-    except pd.errors.OutOfBoundsDatetime:
-        raise UsageError(
-            f"{name}={value!r} is out of reach; times of bars lie between 1678 and 2262",
-            **{name: value},
-        ) from None

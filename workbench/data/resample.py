@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import (
+from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
+from workbench.errors import UsageError, nearest
+from workbench.venues.calendars import (
     ALWAYS,
     known_times,
     period_starts,
@@ -19,8 +21,6 @@ from workbench.data.calendar import (
     sessions,
     utc_index,
 )
-from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
-from workbench.errors import UsageError, nearest
 
 __all__ = ["resample"]
 

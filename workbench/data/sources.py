@@ -9,12 +9,15 @@ Beside what `workbench.core.ports.BarSource` asks, a source may state:
     Whether it is a closed book that will not grow, and is taken whole.
 ``version``
     A text; bars stored under another one are fetched anew.
+``pages``
+    Yields `workbench.venues.history.Page` one by one; each is stored as it comes, and its
+    bars are counted against the calendar.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from workbench.config import Settings
 from workbench.core.ports import BarSource
@@ -27,8 +30,13 @@ _SOURCES = {
     "sample": "workbench.data.sample:SampleSource",
     "synthetic": "workbench.data.synthetic:SyntheticSource",
     "files": "workbench.venues.files.source:FilesSource",
+    "polygon": "workbench.venues.polygon.history:PolygonHistory",
+    "alpaca": "workbench.venues.alpaca.history:AlpacaHistory",
+    "finnhub": "workbench.venues.finnhub.history:FinnhubHistory",
 }
-_TAKES_SETTINGS = frozenset({"files"})
+_BARE = frozenset({"sample", "synthetic"})
+_CCXT = "workbench.venues.ccxt.history:CcxtHistory"
+_EXCHANGES = ("binance", "bybit", "coinbase", "kraken")
 
 
 def names() -> tuple[str, ...]:
@@ -37,22 +45,46 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('sample', 'synthetic', 'files')
+    ('sample', 'synthetic', 'files', 'polygon', 'alpaca', 'finnhub',
+     'binance', 'bybit', 'coinbase', 'kraken')
     """
-    return tuple(_SOURCES)
+    return (*_SOURCES, *_EXCHANGES)
 
 
 def find(name: str, settings: Settings) -> BarSource:
     """Return the source of that name.
 
+    Parameters
+    ----------
+    name : str
+        One of `names`, or ``"ccxt:<exchange>"`` for any other exchange that ccxt knows.
+    settings : Settings
+
     Raises
     ------
     UsageError
-        There is none; the nearest is offered.
+        There is none (the nearest is offered), its key is not set, or a package that it
+        needs is not installed.
     """
+    exchange = name.removeprefix("ccxt:") if isinstance(name, str) else ""
+    if exchange in _EXCHANGES or exchange != name:
+        return cast(BarSource, _load(_CCXT)(exchange, settings))
     if name not in _SOURCES:
-        hint = nearest(str(name), names()) or f"; there are {', '.join(names())}"
+        hint = nearest(str(name), names()) or f"; there are {', '.join(names())}, ccxt:<exchange>"
         raise UsageError(f"no such source: {name!r}{hint}", source=name)
-    module, _, attribute = _SOURCES[name].partition(":")
-    factory = getattr(import_module(module), attribute)
-    return cast(BarSource, factory(settings) if name in _TAKES_SETTINGS else factory())
+    factory = _load(_SOURCES[name])
+    return cast(BarSource, factory() if name in _BARE else factory(settings))
+
+
+def _load(where: str) -> Any:
+    module, _, attribute = where.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("workbench"):
+            raise
+        raise UsageError(
+            f"this source needs the package {error.name}: pip install 'trading-workbench[venues]'",
+            package=error.name,
+            extra="venues",
+        ) from None

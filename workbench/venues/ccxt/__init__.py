@@ -1,0 +1,1 @@
+"""Crypto exchanges, through the package ccxt."""
