@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.errors import UsageError
-from workbench.venues.calendars import (
+from workbench.data.calendar import (
     known_times,
     periods_per_year,
     session_close,
     session_labels,
     sessions,
 )
+from workbench.errors import UsageError
 
 
 def utc(*times):
@@ -126,7 +126,7 @@ def test_naive_times_are_refused():
 
 def test_the_package_waits_until_an_exchange_is_asked_for():
     code = (
-        "import sys, workbench.venues.calendars as c;"
+        "import sys, workbench.data.calendar as c;"
         "c.periods_per_year('1d'); c.sessions('24/7', '2024-01-01', '2024-01-02');"
         "assert 'exchange_calendars' not in sys.modules"
     )

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.data.calendar import sessions
 from workbench.data.period_ends import period_ends
 from workbench.errors import UsageError
-from workbench.venues.calendars import sessions
 
 KEYS = {
     "day": lambda d: d,

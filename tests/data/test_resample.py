@@ -8,10 +8,10 @@ import pytest
 
 import workbench as wb
 from workbench.data.align import align
+from workbench.data.calendar import known_times
 from workbench.data.resample import resample
 from workbench.data.schema import FIELDS, check_bars
 from workbench.errors import UsageError
-from workbench.venues.calendars import known_times
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

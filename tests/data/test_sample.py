@@ -9,10 +9,10 @@ import pytest
 
 from workbench.core.timeframe import Timeframe
 from workbench.data.adjust import adjust
+from workbench.data.calendar import sessions
 from workbench.data.sample import SampleSource
 from workbench.data.schema import check_bars
 from workbench.errors import UsageError
-from workbench.venues.calendars import sessions
 
 DAY = Timeframe(1, "d")
 SOURCE = SampleSource()

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import sessions
 from workbench.data.resample import resample
 from workbench.data.schema import check_bars, fingerprint
 from workbench.data.synthetic import SyntheticSource, _days
 from workbench.errors import UsageError
-from workbench.venues.calendars import sessions
 
 SOURCE = SyntheticSource()
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.data.align import align
+from workbench.data.calendar import known_times
 from workbench.data.resample import resample
 from workbench.data.schema import FIELDS, check_bars, clean
-from workbench.venues.calendars import known_times
 
 TIMEFRAMES = st.sampled_from(["15m", "1h", "4h", "1d", "1w"])
 

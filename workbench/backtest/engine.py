@@ -22,13 +22,13 @@ from workbench.costs.checks import number
 from workbench.costs.costs import Costs
 from workbench.costs.encode import encode
 from workbench.data import schema
+from workbench.data.calendar import periods_per_year
 from workbench.data.period_ends import period_ends
 from workbench.errors import DataError, UsageError, nearest
 from workbench.kernels.codes import EntryCode, Floats, Market, Terms
 from workbench.kernels.simulate import Simulated, simulate
 from workbench.kernels.trips import Carried
 from workbench.strategy.evaluate import evaluate
-from workbench.venues.calendars import periods_per_year
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

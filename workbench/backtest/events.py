@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from workbench.data.calendar import known_times
 from workbench.errors import DataError
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Floats
-from workbench.venues.calendars import known_times
 
 __all__ = ["events_of"]
 

@@ -17,7 +17,7 @@ app = typer.Typer(help="Bars: list, fetch, judge.", no_args_is_help=True)
 
 Symbols = Annotated[list[str], typer.Argument(help="One or more symbols.")]
 Frame = Annotated[str, typer.Option(help="1m, 1h, 1d, …")]
-Source = Annotated[str | None, typer.Option(help="sample, synthetic, files, …")]
+Source = Annotated[str | None, typer.Option(help="sample, files, polygon, alpaca, binance, …")]
 Day = Annotated[str | None, typer.Option(help="A date or an instant; naive is UTC.")]
 
 

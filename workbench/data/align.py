@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import known_times
 from workbench.data.schema import describe
 from workbench.errors import DataError, UsageError
-from workbench.venues.calendars import known_times
 from workbench.venues.columns import infer_calendar, infer_timeframe
 
 __all__ = ["align"]

@@ -20,11 +20,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.data.calendar import utc_index
 from workbench.data.coverage import Span
 from workbench.data.holes import Hole
 from workbench.data.schema import fingerprint
 from workbench.errors import DataError
-from workbench.venues.calendars import utc_index
 
 __all__ = ["Manifest", "load_file", "locked", "save_file"]
 

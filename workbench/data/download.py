@@ -16,10 +16,10 @@ import pandas as pd
 from workbench.core.ports import BarSource, Clock
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
+from workbench.data.calendar import known_times, utc_index
 from workbench.data.coverage import Span
 from workbench.data.holes import Hole, Holes, find_holes
 from workbench.data.schema import check_bars
-from workbench.venues.calendars import known_times, utc_index
 from workbench.venues.paging import Page, PagedSource
 from workbench.venues.rows import Dropped
 

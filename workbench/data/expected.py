@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.venues.calendars import ALWAYS, session_labels, sessions, utc_index
+from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
 
 __all__ = ["expected_times"]
 

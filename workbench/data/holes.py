@@ -11,9 +11,9 @@ import pandas as pd
 
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
+from workbench.data.calendar import known_times
 from workbench.data.coverage import Span
 from workbench.data.expected import expected_times
-from workbench.venues.calendars import known_times
 
 __all__ = ["Hole", "Holes", "find_holes", "is_patient", "outside"]
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import known_times, period_starts, sessions
 from workbench.errors import UsageError, nearest
-from workbench.venues.calendars import known_times, period_starts, sessions
 
 __all__ = ["PERIODS", "period_ends"]
 

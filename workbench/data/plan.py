@@ -15,12 +15,12 @@ import pandas as pd
 from workbench.config import load_settings
 from workbench.core.clock import WallClock
 from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import ALWAYS, sessions
 from workbench.data.catalog import Catalog
 from workbench.data.choice import candidates, first_that_can
 from workbench.data.coverage import Span
 from workbench.data.download import Piece, Request
 from workbench.data.window import When, names_of, window_of
-from workbench.venues.calendars import ALWAYS, sessions
 from workbench.venues.paging import Limit, PagedSource
 
 __all__ = ["Estimate", "Plan", "Watch", "estimate", "plan"]

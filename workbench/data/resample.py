@@ -11,9 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
-from workbench.errors import UsageError, nearest
-from workbench.venues.calendars import (
+from workbench.data.calendar import (
     ALWAYS,
     known_times,
     period_starts,
@@ -21,6 +19,8 @@ from workbench.venues.calendars import (
     sessions,
     utc_index,
 )
+from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
+from workbench.errors import UsageError, nearest
 
 __all__ = ["resample"]
 

@@ -23,8 +23,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
+from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
 from workbench.errors import UsageError
-from workbench.venues.calendars import ALWAYS, session_labels, sessions, utc_index
 
 __all__ = ["SyntheticSource"]
 
