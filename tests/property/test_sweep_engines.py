@@ -8,6 +8,10 @@ from pandas.testing import assert_frame_equal
 
 import workbench as wb
 from workbench.errors import UsageError
+from workbench.kernels.codes import CostCode, EntryCode, SizingCode, StopCode, Terms
+from workbench.kernels.sweep_spans import run_spans
+from workbench.research.engines import Engine
+from workbench.strategy.lines import Lines
 
 few = settings(
     max_examples=15,
@@ -140,6 +144,69 @@ def test_generic_carries_what_a_backtest_does():
     compare(Plain, bars, "generic", choices, fast=[2, 7], size=[1.0, -0.4])
 
 
+@few
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.sampled_from([61, 900, 2500]),
+    tick=st.sampled_from([0.0, 1.0]),
+    gaps=st.sampled_from([0.0, 0.05]),
+    costs=st.sampled_from(
+        [
+            wb.Costs(),
+            wb.Costs(fee=wb.fees.Bps(10), slippage_bps=3),
+            wb.Costs(fee=wb.fees.MakerTaker(-2, 12)),
+            wb.Costs(fee=wb.fees.PerShare(0.01, 1.0)),
+            wb.Costs(fee=wb.fees.Tiered([(0, 10, 20), (500_000, -1, 5)])),
+        ]
+    ),
+    fill=fills,
+    stops=st.sampled_from(
+        [
+            {},
+            {"loss": 0.02},
+            {"loss": 0.02, "profit": 0.03},
+            {"trail": 0.03},
+            {"loss": 0.01, "profit": 0.01, "trail": 0.02},
+        ]
+    ),
+    sizing=st.sampled_from(
+        [
+            {},
+            {"lot": 1},
+            {"at": "decision"},
+            {"at": "decision", "overdraw": "trim", "lot": 0.1},
+            {"leverage": 0.5, "cash_buffer": 0.1},
+            {"leverage": 2.0},
+        ]
+    ),
+)
+def test_spans(seed, rows, tick, gaps, costs, fill, stops, sizing):
+    bars = market(seed, rows, tick)
+    rng = np.random.default_rng(seed)
+    bars.iloc[1 + np.flatnonzero(rng.random(rows - 1) < gaps)] = np.nan
+    choices = {"costs": costs, "stops": wb.Stops(**stops), "sizing": wb.Sizing(**sizing)}
+    choices["fill"] = fill
+    assert compare(BothWays, bars, "spans", choices, window=[2, 9], low=[20.0, 40.0])
+    compare(wb.strategies.SmaCross, bars, "spans", choices, fast=[2, 5], slow=[9, 40])
+    compare(Counted, bars, "spans", choices, half=[2, 5])
+    compare(Plain, bars, "spans", choices, fast=[2, 7], size=[1.0, -0.4])
+
+
+def test_spans_take_no_other_for_their_own():
+    bars = market(5, 900)
+    stops = wb.Stops(loss=0.02, profit=0.03)
+    found = wb.sweep(
+        BothWays, bars, stops=stops, window=[3, 5], low=[30.0], calendar="24/7",
+        progress=False, record=False,
+    )  # fmt: skip
+    assert found.engine == "spans"
+    ran = Engine(found.grid, found.simulation, "spans")
+    rules = ran.template.rules(found.grid.places(), found.grid, Lines(found.simulation.bars))
+    table = np.full((2, 20), np.nan)
+    assert run_spans(0, 2, rules, ran._bars, ran._setting, table) == 0
+    np.testing.assert_array_equal(table, found.table)  # none was handed to another kernel
+
+
 def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
     bars = market(1, 100)
     grid = {"fast": [2, 3], "slow": [5, 9], "progress": False, "record": False}
@@ -155,7 +222,12 @@ def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
     for why, choices in cases.items():
         with pytest.raises(UsageError, match=why):
             wb.sweep(wb.strategies.SmaCross, bars, engine="events", **grid, **choices)
-        assert wb.sweep(wb.strategies.SmaCross, bars, **grid, **choices).engine == "generic"
+        engine = wb.sweep(wb.strategies.SmaCross, bars, **grid, **choices).engine
+        is_plain = why not in ("rebalanced", "financed")
+        assert engine == ("spans" if is_plain else "generic")
+        if not is_plain:
+            with pytest.raises(UsageError, match=why):
+                wb.sweep(wb.strategies.SmaCross, bars, engine="spans", **grid, **choices)
     with pytest.raises(UsageError, match="short"):
         wb.sweep(BothWays, bars, engine="events", window=[2, 3], progress=False, record=False)
     with pytest.raises(UsageError, match="other than 0, 1 and NaN"):
@@ -180,7 +252,7 @@ def test_gaps_and_the_number_of_cores_change_nothing(monkeypatch):
     np.testing.assert_array_equal(found.table, parts.table)
     bars.iloc[100:110] = np.nan
     told = compare(wb.strategies.SmaCross, bars, "auto", {}, **grid)
-    assert told.engine == "generic"
+    assert told.engine == "spans"
 
 
 @pytest.mark.parametrize("sizing", [{"rebalance": "week"}, {"rebalance": "month", "drift": 0.02}])
@@ -190,3 +262,17 @@ def test_rebalancing_by_calendar_leaves_the_events_engine(sizing):
     assert compare(wb.strategies.SmaCross, bars, "auto", choices, **grid).engine == "generic"
     with pytest.raises(UsageError, match="rebalanced"):
         compare(wb.strategies.SmaCross, bars, "events", choices, **grid)
+
+
+def test_no_term_is_new_to_the_fast_engines():
+    """Whoever adds a term says in `research.engines` for which engines it is not exact."""
+    assert Terms._fields == ("costs", "sizing", "stops", "at_close", "best_first", "entry")
+    assert CostCode._fields == (
+        "per_share", "minimum", "tiers", "slip_rate", "slip_fixed", "impact",
+        "max_participation", "expires", "borrow", "margin", "credit",
+    )  # fmt: skip
+    assert SizingCode._fields == (
+        "lot", "at_fill", "cash_buffer", "mode", "drift", "leverage", "trims", "least",
+    )  # fmt: skip
+    assert EntryCode._fields == ("offset", "good_for", "touch")
+    assert StopCode._fields == ("loss", "profit", "trail")

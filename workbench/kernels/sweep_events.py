@@ -19,6 +19,7 @@ from workbench.kernels.codes import Floats
 from workbench.kernels.compile import jit
 from workbench.kernels.sweep_signals import FLAT, LONG, Bytes, Rules, signals
 from workbench.kernels.sweep_tables import BLOCK, Tables
+from workbench.kernels.sweep_tally import Scale, add_return, end_trip, new_states, rise, write_row
 
 __all__ = ["run_events", "run_plain"]
 
@@ -28,42 +29,6 @@ _NOISE = 1e-9
 _PLACES = np.uint64(sum(k << (61 - 8 * k) for k in range(8)))
 _TOP = np.uint64(61)
 _NONE, _ONE = np.uint64(0), np.uint64(1)
-
-STATE = np.dtype(
-    [
-        ("cash", "f8"),
-        ("units", "f8"),
-        ("spent", "f8"),  # notional of the entry
-        ("paid", "f8"),  # its fee
-        ("since", "i8"),  # first bar of the present span
-        ("code", "i8"),  # last answer of the rule
-        ("failed", "i8"),  # 1 where a fill was not of the plain kind
-        ("total", "f8"),  # sum of returns
-        ("squares", "f8"),
-        ("below", "f8"),  # sum of squares of the negative ones
-        ("worth", "f8"),  # sum of equity
-        ("inside", "i8"),
-        ("peak", "f8"),
-        ("top", "i8"),
-        ("depth", "f8"),
-        # of the deepest drawdown: its peak, the bars among which its trough is, what was held there
-        ("level", "f8"),
-        ("fell_from", "i8"),
-        ("fell_first", "i8"),
-        ("fell_last", "i8"),
-        ("fell_cash", "f8"),
-        ("fell_units", "f8"),
-        ("recovered", "i8"),  # the bar that reached its peak again; -1 is none yet
-        ("trips", "i8"),
-        ("wins", "i8"),
-        ("won", "f8"),
-        ("lost", "f8"),
-        ("notional", "f8"),
-        ("fees", "f8"),
-        ("slippage", "f8"),
-    ],
-    align=True,
-)
 
 
 @jit
@@ -96,34 +61,29 @@ def run_plain(targets: Floats, shared: Tables, row: Floats) -> int:
     Returns 1, with NaN in the first column, where they are others or not of the plain kind.
     """
     bars = len(shared.close)
-    state = new_states(1, shared.cash)[0]
+    states = new_states(1, shared.cash)
+    wanted = targets.reshape(bars)
     codes = np.zeros(TILE + 8, np.uint8)
     words = np.zeros(TILE // 8, np.uint64)
     row[0] = math.nan
     for t in range(0, bars, TILE):
         size = min(TILE, bars - t)
-        others = 0
-        for i in range(size):
-            target = targets[t + i, 0]
-            is_long, is_flat = target == 1.0, target == 0.0
-            codes[8 + i] = LONG * is_long + FLAT * is_flat
-            others += (not is_long) & (not is_flat) & (target == target)  # noqa: PLR0124 - no NaN
-        if others > 0:
+        if coded(wanted[t : t + size], codes[8 : 8 + size]) > 0:
             return 1
-        act(t, size, codes, words, state, shared)
-    return finish(state, shared, row)
+        act(t, size, codes, words, states[0], shared)
+    return finish(states[0], shared, row)
 
 
 @jit
-def new_states(count: int, cash: float) -> Records:
-    """Return the states before the first bar."""
-    states = np.zeros(count, STATE)
-    for j in range(count):
-        states[j].cash = cash
-        states[j].peak = cash
-        states[j].top = -1
-        states[j].fell_first = -1
-    return states
+def coded(wanted: Floats, codes: Bytes) -> int:
+    """Write targets as answers of a rule; return whether some are other than 0, 1 and NaN."""
+    others = np.uint8(0)
+    for i in range(len(wanted)):
+        target = wanted[i]
+        is_long, is_flat, is_none = target == 1.0, target == 0.0, math.isnan(target)
+        codes[i] = is_long * LONG + is_flat * FLAT
+        others |= np.uint8(not (is_long | is_flat | is_none))
+    return int(others)
 
 
 @jit
@@ -195,27 +155,13 @@ def leave(x: int, state: Records, shared: Tables) -> None:
     cash = state.cash + gained - fee
     add_return(cash / before - 1.0, state)
     profit = gained - state.spent - (state.paid + fee)
-    state.trips += 1
-    if profit > 0.0:
-        state.wins += 1
-        state.won += profit
-    else:
-        state.lost -= profit
+    end_trip(profit, state)
     state.notional += gained
     state.fees += fee
     state.slippage += abs(price - row.base) * quantity
     state.cash = cash
     state.units = 0.0
     state.since = x
-
-
-@jit
-def add_return(change: float, state: Records) -> None:
-    """Count the return of a bar with a fill."""
-    state.total += change
-    state.squares += change * change
-    if change < 0.0:
-        state.below += change * change
 
 
 @jit
@@ -229,15 +175,6 @@ def rest(f: int, state: Records) -> None:
         rise(cash, state.since, f - 1, state)
     elif cash / state.peak - 1.0 < state.depth:
         sink(cash, state.since, state.since, state)
-
-
-@jit
-def rise(worth: float, first: int, last: int, state: Records) -> None:
-    """Take a new peak, reached at bar `first` and last seen at `last`."""
-    if state.recovered < 0:
-        state.recovered = first
-    state.peak = worth
-    state.top = last
 
 
 @jit
@@ -321,49 +258,5 @@ def finish(state: Records, shared: Tables, row: Floats) -> int:
         last = hold(bars, state, shared)
     else:
         rest(bars, state)
-    mean = state.total / bars
-    spread = state.squares - bars * mean * mean
-    # Where all returns are alike the difference keeps no digits.
-    if state.failed > 0 or (state.squares > 0.0 and not spread > 1e-5 * state.squares):
-        row[0] = math.nan
-        return 1
-    write_curve(last, mean, spread, state, shared, row)
-    count = state.trips
-    row[10] = state.wins / count if count > 0 else math.nan
-    row[11] = state.won / state.lost if state.lost > 0.0 else math.nan
-    row[12] = (state.won - state.lost) / count if count > 0 else math.nan
-    row[13] = count
-    row[14] = state.inside / bars
-    held = state.worth / bars
-    row[15] = state.notional * shared.periods / bars / held if held > 0.0 else math.nan
-    row[16] = state.fees
-    row[17] = state.slippage
-    row[18] = last
-    row[19] = shared.periods
-    return 0
-
-
-@jit
-def write_curve(
-    last: float, mean: float, spread: float, state: Records, shared: Tables, row: Floats
-) -> None:
-    """Write what `workbench.kernels.statistics.curve` measures."""
-    bars, periods = len(shared.close), shared.periods
-    deviation = math.sqrt(spread / (bars - 1))
-    downside = math.sqrt(max(state.below, 0.0) / bars)
-    root = math.sqrt(periods)
-    growth = last / shared.cash
-    cagr = math.nan if growth < 0.0 else growth ** (periods / bars) - 1.0
-    row[0] = bars
-    row[1] = growth - 1.0
-    row[2] = cagr
-    row[3] = deviation * root
-    row[4] = mean / deviation * root if deviation > 1e-14 else math.nan
-    row[5] = mean / downside * root if downside > 1e-14 else math.nan
-    row[6] = cagr / -state.depth if state.depth < 0.0 else math.nan
-    row[7] = state.depth
-    fell = trough(state, shared)
-    row[8] = fell - state.fell_from if fell >= 0 else 0.0
-    row[9] = 0.0
-    if fell >= 0:
-        row[9] = state.recovered - fell if state.recovered >= 0 else math.nan
+    scale = Scale(bars, shared.cash, shared.periods)
+    return write_row(last, trough(state, shared), state, scale, row)

@@ -159,14 +159,28 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     if rules.ends[1] > rules.ends[0]:
         since = ask(p, rules.ends[0], rules.ends[1], t, rules, stack)
         begin = 0 if is_holding else max(min(since - t, bars), 0)
-        for i in range(begin, bars):
-            out[i] = LONG if out[i] == LONG else SHORT * yes[i]
+        add_short(out[begin:], yes[begin:])
         known = max(known, since)
     if is_holding:
         for i in range(bars):
-            out[i] = FLAT if out[i] == KEEP else out[i]
+            out[i] |= (out[i] == KEEP) * FLAT
         out[: max(min(known - t, bars), 0)] = KEEP
         return
     since = ask(p, rules.ends[1], rules.ends[2], t, rules, stack)
-    for i in range(max(min(since - t, bars), 0), bars):
-        out[i] = FLAT * yes[i] if out[i] == KEEP else out[i]
+    begin = max(min(since - t, bars), 0)
+    add_flat(out[begin:], yes[begin:])
+
+
+@jit
+def add_short(out: Bytes, yes: Bytes) -> None:
+    """Answer SHORT where another answer is yes and this one not yet LONG."""
+    # From 0 on: with another begin the compiler looks for negative places, one by one.
+    for i in range(len(out)):
+        out[i] |= (yes[i] & (out[i] ^ LONG)) * SHORT
+
+
+@jit
+def add_flat(out: Bytes, yes: Bytes) -> None:
+    """Answer FLAT where another answer is yes and there is none yet."""
+    for i in range(len(out)):
+        out[i] |= (yes[i] & (out[i] == KEEP)) * FLAT

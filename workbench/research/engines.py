@@ -16,6 +16,7 @@ from workbench.backtest.stats import NAMES
 from workbench.errors import UsageError, nearest
 from workbench.kernels.sweep_events import run_events, run_plain
 from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
+from workbench.kernels.sweep_spans import run_spans, run_spans_of, together
 from workbench.kernels.sweep_tables import Tables, tables
 from workbench.research.templates import Template
 from workbench.strategy.evaluate import evaluate, unchecked
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.backtest.engine import Simulation
+    from workbench.kernels.book import Records
     from workbench.kernels.sweep_signals import Rules
     from workbench.research.grid import Grid
     from workbench.strategy.base import Strategy
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Engine"]
 
-ENGINES = ("auto", "events", "generic", "each")
+ENGINES = ("auto", "events", "spans", "generic", "each")
 _STATS = NAMES[2:]
 _ROWS = 96 * 2**20  # bytes of indicator rows at a time
 _BLOCK = 128  # points
@@ -48,7 +50,7 @@ class Engine:
     ----------
     grid : Grid
     simulation : Simulation
-    wanted : {"auto", "events", "generic", "each"}
+    wanted : {"auto", "events", "spans", "generic", "each"}
     template : Template or None, optional
         Of the grid that this one is a part of, so that the parts run as the whole would. By
         default its own.
@@ -60,7 +62,8 @@ class Engine:
     name : str
         The one that is used. ``"events"`` works only where the signal changes: a rule, or
         targets that turn out to be 0, 1 and NaN, on one symbol, all in or flat; a point for
-        which it is not exact is run by the generic kernel. ``"generic"`` simulates each bar;
+        which it is not exact is run by the next. ``"spans"`` looks at the bars on which
+        something is held, one symbol, any targets and stops. ``"generic"`` simulates each bar;
         ``"each"`` does so point by point through the code of a backtest.
     template : Template or None
         The rule of all points; None where points are asked for their targets.
@@ -95,11 +98,15 @@ class Engine:
             by_rule = is_single and wanted != "each" and simulation.every is None
             template = Template.of(grid) if by_rule else None
         self.template = template
-        why = _inexact(simulation, self.template)
-        if wanted == "events" and why:
-            raise UsageError(f"the events engine would not be exact: {why}", engine=wanted)
+        why = {"events": _not_events(simulation, self.template), "spans": _not_spans(simulation)}
+        if why.get(wanted):
+            raise UsageError(
+                f"the {wanted} engine would not be exact: {why[wanted]}", engine=wanted
+            )
         self.wanted = wanted
-        self.name = wanted if wanted != "auto" else "generic" if why else "events"
+        exact = [name for name in why if not why[name]]
+        self.name = wanted if wanted != "auto" else [*exact, "generic"][0]
+        self._is_spanned = "spans" in exact and wanted != "generic"
         self._rows = 0
         self.made = (0.0, 1)
         self._periods = float(simulation.choices["periods_per_year"])
@@ -110,11 +117,15 @@ class Engine:
         ours = self.simulation
         return tables(ours.market, ours.terms, ours.cash, self._periods)
 
+    @cached_property
+    def _bars(self) -> Records:
+        return together(self.simulation.market)
+
     @property
     def memory(self) -> int:
         """Bytes that a rule's points need beyond bars and statistics, at most."""
         bars = len(self.simulation.bars)
-        shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else 0
+        shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else bars * 32
         workers = self.threads * bars * 41
         return shared + workers + self._rows
 
@@ -140,12 +151,13 @@ class Engine:
                     f"the events engine is not exact for {strategy!r}: its targets are other "
                     "than 0, 1 and NaN, or its returns are all alike; use engine='auto'"
                 )
-        targets = self.simulation.taken(targets)
-        self._generic(targets[None], row[None])
+        self._run(self.simulation.taken(targets), row)
         return row
 
-    def _generic(self, targets: Floats, table: Floats) -> None:
-        run_targets(targets, self._setting, table)
+    def _run(self, targets: Floats, row: Floats) -> None:
+        """Write the statistics of any targets into a row."""
+        if not self._is_spanned or run_spans_of(targets, self._bars, self._setting, row):
+            run_targets(targets[None], self._setting, row[None])
 
     def blocks(self, points: Integers, most: int = 0) -> Iterator[tuple[Integers, Floats]]:
         """Run points of a rule; yield positions in the grid and their statistics, in blocks.
@@ -201,39 +213,57 @@ class Engine:
             for k in range(begin, end):
                 bars = self.simulation.bars
                 targets = evaluate(self.grid.strategy(int(box[k])), bars)
-                self._generic(self.simulation.taken(targets)[None], table[k : k + 1])
+                self._run(self.simulation.taken(targets), table[k])
             return
-        if self.name == "events" and not run_events(begin, end, rules, self._tables, table):
-            return
-        for k in range(begin, end):
-            if self.name != "events" or math.isnan(table[k, 0]):
-                run_rules(k, k + 1, rules, self._setting, table)
+        table[begin:end, 0] = np.nan
+        if self.name == "events":
+            run_events(begin, end, rules, self._tables, table)
+        elif self._is_spanned:
+            run_spans(begin, end, rules, self._bars, self._setting, table)
+        for at in np.flatnonzero(np.isnan(table[begin:end, 0])).tolist():
+            self._run_rule(begin + at, rules, table)
+
+    def _run_rule(self, k: int, rules: Rules, table: Floats) -> None:
+        given = (k, k + 1, rules)
+        if not self._is_spanned or run_spans(*given, self._bars, self._setting, table):
+            run_rules(*given, self._setting, table)
 
 
-def _inexact(simulation: Simulation, template: Template | None) -> str:
-    """Return why the events engine would not be exact, or nothing."""
+def _not_spans(simulation: Simulation) -> str:
+    """Return why the spans engine would not be exact, or nothing."""
     terms, market = simulation.terms, simulation.market
     costs, sizing = terms.costs, terms.sizing
-    shorts = template is not None and template.rule.short is not None
-    prices = [market.close] if terms.at_close > 0 else [market.open, market.close]
     reasons = {
         "there are several symbols": len(simulation.symbols) > 1,
-        "the rule goes short, and a short's return depends on where it began": shorts,
-        "entries rest at a limit": terms.entry.offset < math.inf,
-        "there are stops": min(terms.stops) < math.inf,
-        "holdings are financed, or pay and split": len(market.events) > 0,
-        "prices are missing": not all(np.isfinite(p).all() for p in prices),
-        "fees have tiers or a minimum": len(costs.tiers) > 1 or costs.minimum != 0,
+        "the first close is missing": not np.isfinite(market.close[0]).all(),
         "slippage or participation depends on the volume": (
             costs.impact > 0 or costs.max_participation < math.inf
         ),
-        "lots are whole": sizing.lot > 0,
+        "holdings are financed, or pay and split": len(market.events) > 0,
+        "entries rest at a limit": terms.entry.offset < math.inf,
         "orders have a least notional": sizing.least > 0,
         "positions are rebalanced while held": sizing.mode > 0 or simulation.every is not None,
+    }
+    return next((why for why, holds in reasons.items() if holds), "")
+
+
+def _not_events(simulation: Simulation, template: Template | None) -> str:
+    """Return why the events engine would not be exact, or nothing."""
+    terms, market = simulation.terms, simulation.market
+    sizing = terms.sizing
+    shorts = template is not None and template.rule.short is not None
+    prices = [market.close] if terms.at_close > 0 else [market.open, market.close]
+    reasons = {
+        "fees have tiers or a minimum": len(terms.costs.tiers) > 1 or terms.costs.minimum != 0,
+        "the rule goes short, and a short's return depends on where it began": shorts,
+        "there are stops": min(terms.stops) < math.inf,
+        "prices are missing": not all(np.isfinite(p).all() for p in prices),
+        "lots are whole": sizing.lot > 0,
         "orders are sized at the decision": sizing.at_fill <= 0,
         "not all of the equity is used": sizing.cash_buffer != 0 or sizing.leverage < 1,
     }
-    return next((why for why, holds in reasons.items() if holds), "")
+    own = next((why for why, holds in reasons.items() if holds), "")
+    return _not_spans(simulation) or own
 
 
 def _boxes(

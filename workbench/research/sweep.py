@@ -94,11 +94,12 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         Whether to say the plan and show a bar. A callable is told ``(done, total)`` after
         each point or block of points instead, and ends the sweep by raising
         ``KeyboardInterrupt``.
-    engine : {"auto", "events", "generic", "each"}
+    engine : {"auto", "events", "spans", "generic", "each"}
         ``"events"`` works only where the signal changes: all in or flat, one symbol, no stops.
-        ``"generic"`` simulates every bar of any strategy under any choices. ``"each"`` is the
-        code of a backtest, point by point. All give the same numbers, to 1e-9. By default the
-        fastest that is exact; ``Sweep.engine`` tells which.
+        ``"spans"`` looks only at the bars on which something is held: one symbol, nothing that
+        depends on the volume. ``"generic"`` simulates every bar of any strategy under any
+        choices. ``"each"`` is the code of a backtest, point by point. All give the same numbers,
+        to 1e-9. By default the fastest that is exact; ``Sweep.engine`` tells which.
     record : bool
         Whether the points count as trials in the workspace's ledger.
     memory : int or str
