@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import warnings
@@ -14,7 +15,6 @@ import pytest
 
 from workbench.core.clock import EventClock
 from workbench.core.timeframe import Timeframe
-from workbench.data import barfile
 from workbench.data.catalog import Catalog, decode, encode
 from workbench.data.schema import fingerprint
 from workbench.errors import DataError, UsageError
@@ -91,38 +91,60 @@ def test_a_bar_under_way_is_neither_returned_nor_stored(tmp_path):
     assert catalog.fetch(source, "A", DAY).index[-1] == day("2024-03-10")
 
 
-def test_stored_bars_do_not_change_when_a_source_changes_its_mind(tmp_path):
+def test_a_bar_that_comes_again_with_other_values_is_kept_as_it_was(tmp_path):
     catalog = store(tmp_path)
     first = catalog.fetch(CountingSource(), "A", DAY, day("2024-03-01"), day("2024-03-10"))
-    path = catalog.path("counting", DAY, "A")
-    bars, manifest = barfile.load_file(path)
-    short = barfile.Manifest(**{**_fields(manifest), "covered": ()})
-    barfile.save_file(path, bars, short)
-    with pytest.warns(UserWarning, match="9 bars of A came again .* other values"):
-        again = catalog.fetch(
-            CountingSource(scale=2.0), "A", DAY, day("2024-03-01"), day("2024-03-10")
-        )
-    pd.testing.assert_frame_equal(first, again)
-    assert catalog.read("counting", DAY, "A")[1].conflicts == 9
+    catalog.clock.advance(datetime(2025, 6, 2, tzinfo=UTC))
+    restated = catalog.again(
+        CountingSource(scale=2.0), "A", DAY, day("2024-03-05"), day("2024-03-08")
+    )
+    assert restated == 3
+    window = (day("2024-03-01"), day("2024-03-10"))
+    now = catalog.fetch(CountingSource(), "A", DAY, *window)
+    assert (now["close"] / first["close"]).tolist() == [1, 1, 1, 1, 2, 2, 2, 1, 1]
+    then = catalog.known("counting", "A", DAY, window, day("2025-06-01"))
+    assert fingerprint(then) == fingerprint(first)
+    assert catalog.known("counting", "A", DAY, window, day("2025-05-31")).empty
+    later = catalog.known("counting", "A", DAY, window, day("2025-06-02"))
+    assert fingerprint(later) == fingerprint(now)
+    assert catalog.read("counting", DAY, "A")[1].conflicts == 3
 
 
-def _fields(manifest):
-    return {name: getattr(manifest, name) for name in manifest.__dataclass_fields__}
+def test_a_piece_that_restates_is_told(tmp_path):
+    catalog = store(tmp_path)
+    catalog.fetch(CountingSource(), "A", DAY, day("2024-03-01"), day("2024-03-10"))
+    live = CountingSource(scale=2.0).history("A", DAY, day("2024-03-10"), day("2024-03-12"))
+    live.attrs["timeframe"] = "1d"
+    catalog.live.append("counting", "A", live, 1)
+    catalog.compact()
+    catalog.close()
+    with pytest.warns(UserWarning, match="2 bars of A came again .* the newest stand"):
+        catalog.fetch(CountingSource(), "A", DAY, day("2024-03-01"), day("2024-04-01"))
 
 
 def test_another_version_of_the_source_is_read_anew(tmp_path):
     catalog = store(tmp_path)
     catalog.fetch(CountingSource(), "A", DAY)
-    bars = catalog.fetch(CountingSource(scale=2.0, version="2"), "A", DAY)
-    assert bars["close"].iloc[0] == 2.0
-    assert catalog.read("counting", DAY, "A")[1].version == "2"
+    catalog.clock.advance(datetime(2025, 6, 2, tzinfo=UTC))
+    bars = catalog.fetch(CountingSource(scale=2.0, version="2"), "A", DAY, day("2024-03-01"))
+    assert bars["close"].iloc[0] == 2.0 * 61
+    whole, manifest = catalog.read("counting", DAY, "A")
+    assert manifest.version == "2"
+    assert whole.index[0] == day("2024-03-01")  # nothing of the version before stands
+    then = catalog.known("counting", "A", DAY, (None, None), day("2025-06-01"))
+    assert then["close"].iloc[0] == 1.0
+    assert len(then) == 366
 
 
 def test_the_manifest_tells_where_bars_come_from(tmp_path):
     catalog = store(tmp_path)
     catalog.fetch(CountingSource(), "BTC/USD", DAY, day("2024-03-01"), day("2024-04-01"))
     bars, manifest = catalog.read("counting", DAY, "BTC/USD")
-    assert manifest.fingerprint == fingerprint(bars)
+    (chunk,) = manifest.chunks
+    folder = catalog.shelf("counting", DAY, "BTC/USD").folder
+    assert chunk.fingerprint == hashlib.sha256((folder / chunk.file).read_bytes()).hexdigest()
+    assert (chunk.rows, chunk.source) == (len(bars), "counting")
+    assert chunk.fetched == "2025-06-01T00:00:00+00:00"
     assert manifest.covered == (("2024-03-01T00:00:00+00:00", "2024-04-01T00:00:00+00:00"),)
     assert (manifest.source, manifest.adjustment, manifest.calendar) == ("counting", "none", "24/7")
     assert manifest.fetched == "2025-06-01T00:00:00+00:00"
@@ -131,14 +153,14 @@ def test_the_manifest_tells_where_bars_come_from(tmp_path):
 
 def test_any_program_can_read_the_file(tmp_path):
     catalog = store(tmp_path)
-    catalog.fetch(CountingSource(), "A", DAY)
-    path = catalog.path("counting", DAY, "A")
-    assert path.relative_to(tmp_path).as_posix() == (
-        "bars/source=counting/timeframe=1d/symbol=A/bars.parquet"
-    )
+    bars = catalog.fetch(CountingSource(), "A", DAY)
+    (path,) = catalog.shelf("counting", DAY, "A").folder.glob("*.parquet")
+    where = path.parent.relative_to(tmp_path).as_posix()
+    assert where == "bars/source=counting/timeframe=1d/symbol=A"
     file = pq.ParquetFile(path)
     assert str(file.schema_arrow.field("time").type) == "timestamp[ns, tz=UTC]"
     assert file.metadata.row_group(0).column(1).compression == "ZSTD"
+    assert pd.read_parquet(path)["close"].astype(float).tolist() == bars["close"].tolist()
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "btc", "BTC/USDT", "BRK.B", "../../etc", "ÄÖ %2F", "."])
@@ -146,13 +168,13 @@ def test_symbols_become_safe_names_and_come_back(symbol, tmp_path):
     name = encode(symbol)
     assert decode(name) == symbol
     assert not set(name) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-%")
-    path = Catalog(tmp_path).path("s", DAY, symbol)
+    path = Catalog(tmp_path).shelf("s", DAY, symbol).folder
     assert path.resolve().is_relative_to(tmp_path.resolve())
 
 
 def test_names_that_differ_by_case_do_not_meet(tmp_path):
     assert encode("btc").casefold() != encode("BTC").casefold()
-    paths = {str(Catalog(tmp_path).path("s", frame, "A")).casefold() for frame in ("1m", "1M")}
+    paths = {Catalog(tmp_path).shelf("s", frame, "A").where.casefold() for frame in ("1m", "1M")}
     assert len(paths) == 2
 
 
@@ -171,10 +193,11 @@ def test_impossible_symbols_are_refused(symbol):
         lambda raw: raw[:200] + bytes([raw[200] ^ 0xFF]) + raw[201:],
     ],
 )
-def test_a_damaged_file_is_told_kept_and_mendable(tmp_path, spoil):
+@pytest.mark.parametrize("name", ["bars-*.parquet", "manifest.json"])
+def test_a_damaged_file_is_told_kept_and_mendable(tmp_path, name, spoil):
     source, catalog = CountingSource(), store(tmp_path)
     catalog.fetch(source, "A", DAY)
-    path = catalog.path("counting", DAY, "A")
+    (path,) = catalog.shelf("counting", DAY, "A").folder.glob(name)
     path.write_bytes(spoil(path.read_bytes()))
     before = path.read_bytes()
     with pytest.raises(DataError, match="damaged") as caught:
@@ -182,34 +205,55 @@ def test_a_damaged_file_is_told_kept_and_mendable(tmp_path, spoil):
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
     assert "damaged" in catalog.entries().iloc[0]["state"]
-    path.rename(path.with_suffix(".damaged"))
+    assert str(path.parent) in caught.value.message  # what to move away
+    path.parent.rename(path.parent.with_name("damaged"))
     assert len(catalog.fetch(source, "A", DAY)) == 366
+
+
+def test_a_missing_file_is_told_and_not_fetched_in_silence(tmp_path):
+    source, catalog = CountingSource(), store(tmp_path)
+    catalog.fetch(source, "A", DAY)
+    (path,) = catalog.shelf("counting", DAY, "A").folder.glob("*.parquet")
+    path.unlink()
+    with pytest.raises(DataError, match="the file is missing") as caught:
+        catalog.fetch(source, "A", DAY)
+    assert caught.value.path == str(path)
 
 
 def test_a_parquet_file_of_someone_else_is_not_taken_for_ours(tmp_path):
     catalog = store(tmp_path)
-    path = catalog.path("counting", DAY, "A")
+    path = catalog.shelf("counting", DAY, "A").folder / "bars.parquet"
     path.parent.mkdir(parents=True)
     pd.DataFrame({"close": [1.0]}).to_parquet(path)
     with pytest.raises(DataError, match="damaged"):
         catalog.fetch(CountingSource(), "A", DAY)
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_write_that_fails_leaves_the_old_bars(tmp_path, monkeypatch, step):
     source, catalog = CountingSource(), store(tmp_path)
     catalog.fetch(source, "A", DAY, day("2024-03-01"), day("2024-04-01"))
-    path = catalog.path("counting", DAY, "A")
-    before = path.read_bytes()
+    before = catalog.read("counting", DAY, "A")
+    synced, fsync = [], os.fsync
 
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+    def full(handle):
+        synced.append(handle)
+        if len(synced) >= step:
+            raise OSError(28, "No space left on device")
+        fsync(handle)
 
-    monkeypatch.setattr(barfile.pq, "write_table", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(UserWarning, match="No space left"):
         bars = catalog.fetch(source, "A", DAY, day("2024-03-01"), day("2024-05-01"))
     assert len(bars) == 61
-    assert path.read_bytes() == before
-    assert [item.name for item in path.parent.iterdir() if item.name.endswith(".tmp")] == []
+    after = catalog.read("counting", DAY, "A")
+    pd.testing.assert_frame_equal(before[0], after[0])
+    assert before[1] == after[1]
+    monkeypatch.undo()
+    assert len(catalog.fetch(source, "A", DAY, day("2024-03-01"), day("2024-05-01"))) == 61
+    folder = catalog.shelf("counting", DAY, "A").folder
+    named = {chunk.file for chunk in catalog.read("counting", DAY, "A")[1].chunks}
+    assert {item.name for item in folder.iterdir()} == named | {".lock", "manifest.json"}
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.data.coverage import add, conflicts, gaps, join
+from workbench.data.coverage import add, gaps, join
 
 
 @pytest.mark.parametrize(
@@ -33,12 +32,9 @@ def test_spans_that_touch_become_one():
     assert add(spans, ("2021-01-01", "2021-01-01")) == spans
 
 
-def test_stored_bars_win_and_conflicts_are_counted(make_bars):
+def test_stored_bars_win(make_bars):
     days = pd.date_range("2024-01-01", periods=4, tz="UTC")
     stored, fresh = make_bars(days[:3]), make_bars(days[1:])
     joined = join(stored, fresh)
     assert joined.index.equals(days.rename("time"))
     assert joined.loc[days[1], "open"] == stored.loc[days[1], "open"]
-    assert conflicts(stored, fresh) == 2
-    assert conflicts(stored, stored.assign(open=np.nan)) == 3
-    assert conflicts(stored.assign(open=np.nan), stored.assign(open=np.nan)) == 0

@@ -161,7 +161,7 @@ def test_a_hole_is_filled_when_its_time_has_come(serve, workspace, monkeypatch):
     )
     with pytest.warns(UserWarning, match="60 bars missing"):
         polygon()
-    monkeypatch.setattr("workbench.data.catalog.is_patient", lambda *_: False)
+    monkeypatch.setattr("workbench.data.needs.is_patient", lambda *_: False)
     before = len(pages(server))
     bars = polygon()
     assert (len(bars), "holes" in bars.attrs) == (BARS, False)

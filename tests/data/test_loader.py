@@ -114,10 +114,10 @@ def test_a_wrong_call_is_told(call, match):
 
 def test_a_damaged_file_is_told_and_left_alone(workspace):
     wb.bars("AAPL")
-    (path,) = workspace.glob("data/bars/**/bars.parquet")
+    (path,) = workspace.glob("data/bars/**/bars-*.parquet")
     path.write_bytes(path.read_bytes()[:-100])
     before = path.read_bytes()
-    with pytest.raises(DataError, match="move it away") as caught:
+    with pytest.raises(DataError, match=r"move the folder .* away") as caught:
         wb.bars("AAPL")
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
@@ -149,3 +149,17 @@ def test_nothing_heavy_is_imported_for_stored_bars(workspace):
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bars_as_they_were_known(workspace):
+    now = wb.bars("AAPL", end="2012-01-01")
+    with pytest.raises(UsageError, match="no 1d bar of AAPL from 'sample' was stored"):
+        wb.bars("AAPL", as_of="2020-01-01")
+    then = wb.bars("AAPL", end="2012-01-01", as_of=pd.Timestamp.now("UTC"))
+    pd.testing.assert_frame_equal(now, then)
+    assert then.attrs["fingerprint"] == now.attrs["fingerprint"]
+    assert then.attrs["as_of"] > "2026"
+    today = wb.bars("AAPL", end="2012-01-01", as_of=pd.Timestamp.now("UTC").date())
+    assert today.attrs["fingerprint"] == now.attrs["fingerprint"]  # a day means its end
+    with pytest.raises(UsageError, match="those of 'synthetic' are not"):
+        wb.bars("AAPL", source="synthetic", as_of="2026-01-31")

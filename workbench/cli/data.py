@@ -26,7 +26,7 @@ def listed() -> None:
     """List what the catalog of this workspace holds."""
     from workbench.data.catalog import Catalog  # pandas, where it is needed
 
-    rows = Catalog(load_settings().folder("bars")).entries()
+    rows = Catalog.of(load_settings()).entries()
     if rows.empty:
         out.print("The catalog is empty: [bold]workbench data fetch AAPL[/] puts something in.")
         return

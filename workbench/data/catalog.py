@@ -1,77 +1,48 @@
-"""The store of bars: one Parquet file per source, timeframe and symbol.
+"""The store of bars: a folder of Parquet chunks per source, timeframe and symbol.
 
 ::
 
-    bars/source=sample/timeframe=1d/symbol=AAPL/bars.parquet
+    bars/source=sample/timeframe=1d/symbol=AAPL/manifest.json and chunks (workbench.data.shelf)
+    bars/live.db                                rows not compacted yet (workbench.data.live)
 
 Raw prices are stored, with splits and dividends beside them; adjusted ones are derived
-when read. The file's own metadata hold its manifest (what is covered, when it was
-fetched, the fingerprint of the bars), so that file and manifest cannot disagree. A file
-is replaced in one step and under a lock: readers see the old or the new one, and two
-writers of one symbol lose nothing. A stored bar is never changed by a later fetch.
+when read. What is stored is never lost: where a bar comes again with other values the
+newest stands and the one before is kept, so that bars can be read as they were known at
+an earlier date. Readers see the state before a write or the one after, and two writers of
+one symbol lose nothing.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import pandas as pd
 
+from workbench.config import Settings
 from workbench.core.clock import WallClock
 from workbench.core.ports import BarSource, Clock
 from workbench.core.timeframe import Timeframe
-from workbench.data import coverage
-from workbench.data.barfile import Manifest, load_file, locked, save_file
+from workbench.data import chunks, coverage, needs
 from workbench.data.coverage import Span
 from workbench.data.download import Piece, Request, pieces
-from workbench.data.holes import Holes, is_patient, outside
-from workbench.data.schema import fingerprint
-from workbench.errors import DataError, UsageError
-from workbench.venues.paging import PagedSource
+from workbench.data.holes import Hole, Holes
+from workbench.data.live import Batch, LiveRows
+from workbench.data.manifest import Manifest
+from workbench.data.names import decode, encode
+from workbench.data.shelf import Shelf
+from workbench.data.shelves import FolderShelves, Shelves
+from workbench.data.versions import Versions, known_at, merge, stack
+from workbench.errors import DataError
 
-__all__ = ["Catalog", "decode", "encode"]
+__all__ = ["Catalog", "Manifest", "decode", "encode"]
 
-Stored = tuple[pd.DataFrame, Manifest]
+Window = tuple[pd.Timestamp | None, pd.Timestamp | None]
 
-_FILE = "bars.parquet"
-_PLAIN = re.compile(r"[A-Z0-9_-]")
-
-
-def encode(symbol: str) -> str:
-    """Return a symbol as a name that every file system can hold; `decode` turns it back.
-
-    Everything but capital letters, digits, ``_`` and ``-`` is written as ``%XX``, so that
-    ``btc`` and ``BTC`` do not meet where case does not count.
-
-    Raises
-    ------
-    UsageError
-        The symbol is empty or too long.
-
-    Examples
-    --------
-    >>> encode("BTC/USDT"), encode("../x"), decode("BRK%2EB")
-    ('BTC%2FUSDT', '%2E%2E%2F%78', 'BRK.B')
-    """
-    name = "".join(
-        char if _PLAIN.fullmatch(char) else "".join(f"%{byte:02X}" for byte in char.encode())
-        for char in symbol
-    )
-    if not name or len(name) > 200:
-        raise UsageError(f"not a symbol that can be stored: {symbol[:50]!r}", symbol=symbol)
-    return name
-
-
-def decode(name: str) -> str:
-    """Return the symbol that `encode` wrote."""
-    return unquote(name)
+_COLUMNS = "source timeframe symbol bars first last fetched megabytes state"
 
 
 class Catalog:
@@ -83,23 +54,26 @@ class Catalog:
         ``settings.folder("bars")``; made when something is stored.
     clock : Clock, optional
         Tells how far bars can be complete; the machine's clock by default.
+    shelves : Shelves, optional
+        Where bars are kept instead of in the folder; live rows are always kept there.
     """
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, shelves: Shelves | None = None
+    ) -> None:
         self.folder = folder
         self.clock = clock or WallClock()
+        self.shelves: Shelves = shelves or FolderShelves(folder)
+        self.live = LiveRows(folder)
 
-    def path(self, source: str, timeframe: Timeframe | str, symbol: str) -> Path:
-        """Return where the bars are kept; the file need not exist."""
-        frame = Timeframe.parse(timeframe)
-        unit = "mo" if frame.unit == "M" else frame.unit  # "1M" and "1m" may be one file name
-        return (
-            self.folder
-            / f"source={quote(source, safe='')}"
-            / f"timeframe={frame.count}{unit}"
-            / f"symbol={encode(symbol)}"
-            / _FILE
-        )
+    @classmethod
+    def of(cls, settings: Settings) -> Catalog:
+        """Return the catalog of a workspace, where its settings say that bars are kept."""
+        return cls(settings.folder("bars"))
+
+    def shelf(self, source: str, timeframe: Timeframe | str, symbol: str) -> Shelf:
+        """Return where the bars of a symbol are kept; nothing need be there."""
+        return self.shelves.find(source, Timeframe.parse(timeframe), symbol)
 
     def fetch(
         self,
@@ -130,18 +104,17 @@ class Catalog:
         UsageError, UnavailableError
             As the source says.
         DataError
-            The source's bars break the contract, or the stored file is damaged; that
-            file is left as it is.
+            The source's bars break the contract, or a stored file is damaged; that file is
+            left as it is.
         """
         asked = Request(source, symbol, timeframe)
-        path = self.path(source.name, timeframe, symbol)
-        version = str(getattr(source, "version", ""))
-        blank = Manifest(symbol, str(timeframe), source.name, "", version)
-        stored = self._read_version(path, version)
-        holes: list[Any] = []
-        for gap in self._gaps(stored, asked, start, end):
+        shelf = self.shelf(source.name, timeframe, symbol)
+        unsaved: list[Piece] = []
+        holes: list[Hole] = []
+        for gap in self._missing(shelf, asked, (start, end)):
             for piece in pieces(asked, gap, self.clock):
-                stored = self._keep(path, piece, stored, blank)
+                if not self._keep(shelf, piece, asked):
+                    unsaved.append(piece)
                 holes += piece.holes
                 if told is not None:
                     told(piece)
@@ -151,16 +124,57 @@ class Catalog:
                 f"asked twice: {Holes(holes)!r}; see bars.attrs['holes']",
                 stacklevel=2,
             )
-        assert stored is not None  # noqa: S101  nothing stored means there is a gap
-        return _chosen(stored, start, end)
+        return self._chosen(shelf, asked, unsaved, (start, end))
 
     def gaps(
         self, asked: Request, start: pd.Timestamp | None, end: pd.Timestamp | None
     ) -> list[Span]:
         """Return what of a window would have to be fetched, oldest first."""
-        path = self.path(asked.source.name, asked.timeframe, asked.symbol)
-        stored = self._read_version(path, str(getattr(asked.source, "version", "")))
-        return [g for g in self._gaps(stored, asked, start, end) if g[0] is None or g[0] != g[1]]
+        shelf = self.shelf(asked.source.name, asked.timeframe, asked.symbol)
+        found = self._missing(shelf, asked, (start, end))
+        return [gap for gap in found if gap[0] is None or gap[0] != gap[1]]
+
+    def again(
+        self,
+        source: BarSource,
+        symbol: str,
+        timeframe: Timeframe,
+        start: pd.Timestamp | None = None,
+        end: pd.Timestamp | None = None,
+    ) -> int:
+        """Ask a source for a window again, stored or not; return how many bars it restated."""
+        now = pd.Timestamp(self.clock.now())
+        asked = Request(source, symbol, timeframe)
+        shelf = self.shelf(source.name, timeframe, symbol)
+        whole = coverage.span(start, now if end is None else min(end, now))
+        if getattr(source, "is_final", False):
+            whole = (None, None)
+        return sum(self._put(shelf, piece, asked) for piece in pieces(asked, whole, self.clock))
+
+    def known(
+        self,
+        source: str,
+        symbol: str,
+        timeframe: Timeframe,
+        window: Window,
+        as_of: pd.Timestamp,
+    ) -> pd.DataFrame:
+        """Return raw bars as the catalog held them at an instant; nothing is fetched."""
+        shelf = self.shelf(source, timeframe, symbol)
+        live = self.live.versions(source, timeframe, symbol, _nanos(window))
+        told = shelf.manifest()
+        at = as_of.value // 1000
+        bars = shelf.read(_nanos(window), at)
+        if len(live):
+            there = stack([shelf.versions(_nanos(window)), shelf.revisions(), live])
+            bars = coverage.cut(known_at(there, at), *window)
+        bars.attrs = {
+            "source": source,
+            "adjustment": "none",
+            "calendar": told.calendar if told is not None and told.calendar else "XNYS",
+            "as_of": as_of.isoformat(),
+        }
+        return bars
 
     def read(
         self, source: str, timeframe: Timeframe | str, symbol: str
@@ -170,125 +184,151 @@ class Catalog:
         Raises
         ------
         DataError
-            The file is damaged; it names the file and what to do, and touches nothing.
+            A file is damaged; it names the file and what to do, and touches nothing.
         """
-        return load_file(self.path(source, timeframe, symbol))
+        frame = Timeframe.parse(timeframe)
+        shelf = self.shelf(source, frame, symbol)
+        live = self.live.versions(source, frame, symbol)
+        told = shelf.manifest()
+        if told is None and not len(live):
+            return None
+        told = told or Manifest(symbol, str(frame), source)
+        return self._both(shelf, live, (None, None)), told
+
+    def revisions(self, source: str, timeframe: Timeframe | str, symbol: str) -> Versions:
+        """Return what no longer stands, what came later included that has not been compacted."""
+        frame = Timeframe.parse(timeframe)
+        shelf = self.shelf(source, frame, symbol)
+        gone = [shelf.revisions()]
+        standing = shelf.versions()
+        for batch in self.live.batches():
+            if (batch.source, batch.timeframe, batch.symbol) == (source, str(frame), symbol):
+                for piece in self.live.rounds(batch):
+                    standing, superseded = merge(standing, piece)
+                    gone.append(superseded)
+        return stack([Versions.none(), *gone])
+
+    def compact(self) -> pd.DataFrame:
+        """Move the live rows to the chunks, and make of many small chunks few.
+
+        Returns
+        -------
+        DataFrame
+            ``source timeframe symbol moved restated``: one row per symbol that had live rows.
+        """
+        rows = []
+        for batch in self.live.batches():
+            shelf = self.shelf(batch.source, batch.timeframe, batch.symbol)
+            moved = restated = 0
+            for piece in self.live.rounds(batch):
+                restated += shelf.put(piece, partial(_compacted, batch))
+                moved += len(piece)
+            self.live.forget(batch)
+            rows.append([batch.source, batch.timeframe, batch.symbol, moved, restated])
+        for names in self.shelves.names():
+            self.shelf(*names).tidy()
+        return pd.DataFrame(rows, columns=["source", "timeframe", "symbol", "moved", "restated"])
+
+    def names(self) -> list[tuple[str, Timeframe, str]]:
+        """Return source, timeframe and symbol of all that is stored, live rows included."""
+        live = [
+            (batch.source, Timeframe.parse(batch.timeframe), batch.symbol)
+            for batch in self.live.batches()
+        ]
+        found = dict.fromkeys([*self.shelves.names(), *live])
+        return sorted(found, key=lambda names: (names[0], names[1].delta, names[2]))
 
     def entries(self) -> pd.DataFrame:
-        """Return a table of what is stored: one row per file, damaged ones included.
+        """Return a table of what is stored: one row per symbol, damaged ones included.
 
         Columns ``source timeframe symbol bars first last fetched megabytes state``;
         ``state`` is ``"ok"`` or what is wrong.
         """
-        rows = [_entry(path) for path in sorted(self.folder.glob(f"*/*/*/{_FILE}"))]
-        names = "source timeframe symbol bars first last fetched megabytes state"
-        return pd.DataFrame(rows, columns=names.split())
-
-    def _read_version(self, path: Path, version: str) -> Stored | None:
-        stored = load_file(path)
-        return stored if stored is not None and stored[1].version == version else None
-
-    def _gaps(
-        self,
-        stored: Stored | None,
-        asked: Request,
-        start: pd.Timestamp | None,
-        end: pd.Timestamp | None,
-    ) -> list[Span]:
-        if getattr(asked.source, "is_final", False):  # a closed book: take it whole, once
-            return [(None, None)] if stored is None else []
-        now = pd.Timestamp(self.clock.now())
-        until = now if end is None else min(end, now)
-        if start is not None and start >= until:
-            return [] if stored is not None else [coverage.span(start, start)]
-        wanted = coverage.span(start, until)
-        if stored is None:
-            return [wanted]
-        left = [h.span for h in stored[1].holes if is_patient(h, asked.timeframe, now)]
-        gaps = coverage.gaps([*stored[1].covered, *left], wanted)
-        return [gap for gap in gaps if not _is_too_fresh(gap, asked, now)]
-
-    def _keep(self, path: Path, piece: Piece, stored: Stored | None, blank: Manifest) -> Stored:
-        """Store a piece beside what is there by now; return what is there then."""
-        try:
-            with locked(path):
-                there = self._read_version(path, blank.version) or stored
-                merged = self._merge(there, piece, blank)
-                if len(merged[0]):
-                    save_file(path, *merged)
-        except OSError as error:
-            merged = self._merge(stored, piece, blank)
-            warnings.warn(
-                f"bars of {blank.symbol} could not be stored at {path}: {error}", stacklevel=3
-            )
-        return merged
-
-    def _merge(self, stored: Stored | None, piece: Piece, blank: Manifest) -> Stored:
-        bars, manifest = stored if stored is not None else (piece.bars.iloc[:0], blank)
-        conflicts = coverage.conflicts(bars, piece.bars)
-        if conflicts:
-            warnings.warn(
-                f"{conflicts} bars of {blank.symbol} came again from {blank.source!r} with other "
-                "values; the stored ones stay",
-                stacklevel=4,
-            )
-        bars = coverage.join(bars, piece.bars)
-        covered: tuple[Span, ...] = manifest.covered
-        for span in piece.covered:
-            covered = coverage.add(covered, span)
-        holes = sorted([*outside(manifest.holes, [piece.span]), *piece.holes], key=_start)
-        seen = {json.dumps(record, default=str): record for record in manifest.dropped}
-        seen |= {json.dumps(r, default=str): r for r in piece.bars.attrs.get("dropped", ())}
-        return bars, replace(
-            manifest,
-            calendar=manifest.calendar or piece.bars.attrs.get("calendar", "XNYS"),
-            fingerprint=fingerprint(bars),
-            covered=covered,
-            holes=tuple(holes),
-            fetched=self.clock.now().isoformat(timespec="seconds"),
-            dropped=tuple(seen.values()),
-            conflicts=manifest.conflicts + conflicts,
+        return pd.DataFrame(
+            [self._entry(*names) for names in self.names()], columns=_COLUMNS.split()
         )
 
+    def close(self) -> None:
+        """Give back what is held open."""
+        self.live.close()
 
-def _chosen(stored: Stored, start: pd.Timestamp | None, end: pd.Timestamp | None) -> pd.DataFrame:
-    bars, manifest = stored
-    chosen = coverage.cut(bars, start, end)
-    wanted = coverage.span(start, end)
-    chosen.attrs = {
-        "source": manifest.source,
-        "adjustment": "none",
-        "calendar": manifest.calendar,
-        "dropped": manifest.dropped,
-        "holes": Holes(h for h in manifest.holes if coverage.gaps([wanted], h.span) != [h.span]),
-    }
-    return chosen
+    def _entry(self, source: str, timeframe: Timeframe, symbol: str) -> list[Any]:
+        told = [source, str(timeframe), symbol]
+        size = self.shelves.megabytes(source, timeframe, symbol)
+        try:
+            found = self.read(*told)
+        except DataError as error:
+            return [*told, 0, pd.NaT, pd.NaT, "", size, error.message]
+        if found is None or not len(found[0]):
+            return [*told, 0, pd.NaT, pd.NaT, "", size, "empty"]
+        index = found[0].index
+        return [*told, len(index), index[0], index[-1], found[1].fetched, size, "ok"]
+
+    def _missing(self, shelf: Shelf, asked: Request, window: Window) -> list[Span]:
+        told = needs.same_version(shelf.manifest(), asked)
+        return needs.missing(told, asked, window, self.clock)
+
+    def _chosen(
+        self, shelf: Shelf, asked: Request, unsaved: list[Piece], window: Window
+    ) -> pd.DataFrame:
+        live = self.live.versions(asked.source.name, asked.timeframe, asked.symbol, _nanos(window))
+        told = needs.same_version(shelf.manifest(), asked)
+        bars = self._both(shelf, live, window) if told is not None else Versions.none().bars
+        for piece in unsaved:
+            told = needs.noted(told, piece, asked, self.clock)
+            both = merge(Versions.of(bars, 0), Versions.of(piece.bars, self._now()))[0].bars
+            bars = coverage.cut(both, *window)
+        told = told or needs.blank(asked)
+        wanted = coverage.span(*window)
+        met = [hole for hole in told.holes if coverage.gaps([wanted], hole.span) != [hole.span]]
+        bars.attrs = {
+            "source": told.source,
+            "adjustment": "none",
+            "calendar": told.calendar or "XNYS",
+            "dropped": told.dropped,
+            "holes": Holes(met),
+        }
+        return bars
+
+    def _both(self, shelf: Shelf, live: Versions, window: Window) -> pd.DataFrame:
+        # Live rows were read first: what is compacted meanwhile is then seen twice, never not.
+        if not len(live):
+            return shelf.read(_nanos(window))
+        return merge(shelf.versions(_nanos(window)), live.where(live.is_last))[0].bars
+
+    def _keep(self, shelf: Shelf, piece: Piece, asked: Request) -> bool:
+        """Store a piece; tell whether that was possible."""
+        try:
+            restated = self._put(shelf, piece, asked)
+        except OSError as error:
+            warnings.warn(
+                f"bars of {asked.symbol} could not be stored at {shelf.where}: {error}",
+                stacklevel=3,
+            )
+            return False
+        if restated:
+            warnings.warn(
+                f"{restated} bars of {asked.symbol} came again from {asked.source.name!r} with "
+                "other values; the newest stand, those before are kept: "
+                f"wb.revisions({asked.symbol!r})",
+                stacklevel=3,
+            )
+        return True
+
+    def _put(self, shelf: Shelf, piece: Piece, asked: Request) -> int:
+        return shelf.put(
+            Versions.of(piece.bars, self._now()),
+            lambda told: needs.noted(told, piece, asked, self.clock),
+        )
+
+    def _now(self) -> int:
+        return int(pd.Timestamp(self.clock.now()).value // 1000)
 
 
-def _is_too_fresh(gap: Span, asked: Request, now: pd.Timestamp) -> bool:
-    """Tell whether a source that is behind the market cannot have a gap yet."""
-    source = asked.source
-    if not isinstance(source, PagedSource) or gap[0] is None:
-        return False
-    return bool(pd.Timestamp(gap[0]) + asked.timeframe.delta > now - source.delay)
+def _compacted(batch: Batch, told: Manifest | None) -> Manifest:
+    return told or Manifest(batch.symbol, batch.timeframe, batch.source, batch.calendar)
 
 
-def _start(hole: Any) -> str:
-    return str(hole.start)
-
-
-def _entry(path: Path) -> list[Any]:
-    source, timeframe, symbol = (part.partition("=")[2] for part in path.parts[-4:-1])
-    told = [unquote(source), timeframe, decode(symbol)]
-    size = path.stat().st_size / 1e6
-    try:
-        stored = load_file(path)
-    except DataError as error:
-        return [*told, 0, pd.NaT, pd.NaT, "", size, error.message]
-    if stored is None or not len(stored[0]):
-        return [*told, 0, pd.NaT, pd.NaT, "", size, "empty"]
-    bars, manifest = stored
-    return [
-        *told[:1], manifest.timeframe, manifest.symbol,
-        len(bars), bars.index[0], bars.index[-1], manifest.fetched, size, "ok",
-    ]  # fmt: skip
+def _nanos(window: Window) -> chunks.Window:
+    low, high = (None if side is None else int(side.as_unit("ns").value) for side in window)
+    return low, high

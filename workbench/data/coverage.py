@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
-__all__ = ["Span", "add", "conflicts", "cut", "gaps", "join", "span"]
+__all__ = ["Span", "add", "cut", "gaps", "join", "span"]
 
 Span = tuple[str | None, str | None]
 
@@ -80,16 +79,6 @@ def join(stored: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
     for piece in pieces:
         piece.attrs = {}
     return pd.concat(pieces).sort_index()
-
-
-def conflicts(stored: pd.DataFrame, fresh: pd.DataFrame) -> int:
-    """Return how many bars both have with different values."""
-    both = stored.index.intersection(fresh.index)
-    names = [name for name in stored.columns if name in fresh.columns]
-    if not len(both):
-        return 0
-    ours, theirs = stored.loc[both, names], fresh.loc[both, names]
-    return int(np.asarray((ours != theirs) & ~(ours.isna() & theirs.isna())).any(axis=1).sum())
 
 
 def _numbers(pair: Span) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from workbench.data.download import Request, download
 from workbench.data.holes import Hole, Holes
 from workbench.data.plan import Watch, coverage_span, estimate
 from workbench.data.schema import Dropped, check_bars, fingerprint
-from workbench.data.window import When, names_of, window_of
+from workbench.data.window import When, moment_of, names_of, window_of
 from workbench.errors import UsageError, nearest
 from workbench.venues.paging import PagedSource
 
@@ -37,6 +37,7 @@ def bars(
     end: When = None,
     source: str | Sequence[str] | None = None,
     adjust: str = "all",
+    as_of: When = None,
 ) -> pd.DataFrame:
     """Load bars of one symbol, or of several side by side.
 
@@ -61,6 +62,10 @@ def bars(
     adjust : {"all", "splits", "none"}
         For splits and dividends, for splits only, or raw prices (with the columns
         ``split`` and ``dividend`` where the source knows them).
+    as_of : str, date, datetime or Timestamp, optional
+        Read the bars as this workspace had them then, nothing fetched: bars that were
+        stored later are not there, and those that were restated since are as they were. A
+        day alone means its end, midnight UTC.
 
     Returns
     -------
@@ -92,7 +97,8 @@ def bars(
     check_adjustment(adjust)
     window = window_of(start, end)
     settings = load_settings()
-    request = _Wanted(tuple(wanted), frame, window, adjust, Catalog(settings.folder("bars")))
+    then, catalog = moment_of(as_of), Catalog.of(settings)
+    request = _Wanted(tuple(wanted), frame, window, adjust, catalog, then)
     loaded: dict[str, pd.DataFrame] = {}
     passed: list[PassedOver] = []
     for name in wanted:
@@ -112,6 +118,7 @@ class _Wanted:
     window: Window
     adjust: str
     catalog: Catalog
+    as_of: pd.Timestamp | None
 
     def of(self, symbol: str) -> Callable[[BarSource], pd.DataFrame]:
         """Return the way to load one symbol from a source."""
@@ -147,11 +154,17 @@ class _Wanted:
         raw = self._raw(symbol, source, end)
         if raw.empty:
             return raw
-        daily = self.catalog.fetch(source, symbol, _DAY, raw.index[0].normalize(), None)
+        since = raw.index[0].normalize()
+        if self.as_of is not None:
+            daily = self._known(Request(source, symbol, _DAY), since, None)
+        else:
+            daily = self.catalog.fetch(source, symbol, _DAY, since, None)
         return adjust_intraday(raw, daily, self.adjust)
 
     def _raw(self, symbol: str, source: BarSource, end: pd.Timestamp | None) -> pd.DataFrame:
         start, asked = self.window[0], Request(source, symbol, self.timeframe)
+        if self.as_of is not None:
+            return self._known(asked, start, end)
         if not getattr(source, "is_stored", True):
             if not isinstance(source, PagedSource):
                 return source.history(symbol, self.timeframe, start, end)
@@ -159,6 +172,26 @@ class _Wanted:
             return download(asked, coverage_span((start, end), now), self.catalog.clock)
         with Watch(estimate(asked, (start, end), self.catalog)) as watch:
             return self.catalog.fetch(source, symbol, self.timeframe, start, end, watch)
+
+    def _known(
+        self, asked: Request, start: pd.Timestamp | None, end: pd.Timestamp | None
+    ) -> pd.DataFrame:
+        assert self.as_of is not None  # noqa: S101  who calls has looked
+        name = asked.source.name
+        if not getattr(asked.source, "is_stored", True):
+            raise UsageError(
+                f"as_of needs stored bars, and those of {name!r} are not: leave it out", source=name
+            )
+        raw = self.catalog.known(name, asked.symbol, asked.timeframe, (start, end), self.as_of)
+        if raw.empty:
+            raise UsageError(
+                f"no {asked.timeframe} bar of {asked.symbol} from {name!r} was stored here by "
+                f"{self.as_of}",
+                symbol=asked.symbol,
+                source=name,
+                as_of=self.as_of,
+            )
+        return raw
 
 
 def _finish(
@@ -172,6 +205,7 @@ def _finish(
     adjustments = {frame.attrs.get("adjustment", "unknown") for frame in loaded.values()}
     holes: list[Hole] = [hole for frame in loaded.values() for hole in frame.attrs.get("holes", ())]
     dropped = [record for frame in loaded.values() for record in frame.attrs.get("dropped", ())]
+    as_of = {str(frame.attrs["as_of"]) for frame in loaded.values() if "as_of" in frame.attrs}
     if is_one:
         ((symbol, bars),) = loaded.items()
     else:
@@ -193,6 +227,8 @@ def _finish(
     }
     if is_one:
         bars.attrs["symbol"] = symbol
+    if as_of:
+        bars.attrs["as_of"] = as_of.pop()
     if holes:
         bars.attrs["holes"] = Holes(holes)
     if passed:

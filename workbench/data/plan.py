@@ -147,7 +147,7 @@ def plan(
     frame = Timeframe.parse(timeframe)
     window = window_of(start, end)
     settings = load_settings()
-    store = Catalog(settings.folder("bars"))
+    store = Catalog.of(settings)
     parts = []
     for name in wanted:
         names = candidates(settings, source, name)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench.errors import UsageError
 
-__all__ = ["When", "names_of", "window_of"]
+__all__ = ["When", "moment_of", "names_of", "window_of"]
 
 When = str | date | datetime | pd.Timestamp | None
 
@@ -52,6 +52,23 @@ def window_of(start: When, end: When) -> tuple[pd.Timestamp | None, pd.Timestamp
     if window[0] is not None and window[1] is not None and window[0] >= window[1]:
         raise UsageError(f"start {start} is not before end {end}", start=start, end=end)
     return window
+
+
+def moment_of(as_of: When) -> pd.Timestamp | None:
+    """Return the instant of ``as_of``; a day alone means its end.
+
+    Examples
+    --------
+    >>> moment_of("2026-01-31"), moment_of("2026-01-31 12:00")
+    (Timestamp('2026-01-31 23:59:59.999999+0000', tz='UTC'),
+     Timestamp('2026-01-31 12:00:00+0000', tz='UTC'))
+    """
+    stamp = _instant(as_of, "as_of")
+    if stamp is None:
+        return None
+    is_text = isinstance(as_of, str) and not set("T:") & set(as_of.upper())
+    is_day = is_text or (isinstance(as_of, date) and not isinstance(as_of, datetime))
+    return stamp + pd.Timedelta(1, "D") - pd.Timedelta(1, "us") if is_day else stamp
 
 
 def _instant(value: When, name: str) -> pd.Timestamp | None:
