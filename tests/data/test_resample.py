@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,3 +170,23 @@ def test_a_day_without_a_session_is_left_out_and_told():
     assert weeks.loc["2024-03-25", "close"].item() == thursday
     seen = align(weeks["close"], bars, timeframe="1w", calendar="XNYS")
     assert seen.loc["2024-03-28"].item() == thursday
+
+
+def test_volumes_are_the_exact_sums_whatever_gaps_and_pieces():
+    rng = np.random.default_rng(5)
+    index = pd.date_range("2024-01-02", periods=600, freq="1min", tz="UTC", name="time")
+    volumes = np.round(rng.exponential(1.0, (600, 2)), 8)
+    volumes[3:70, 1] = np.nan
+    prices = pd.DataFrame(10.0, index=index, columns=["X", "Y"])
+    volume = pd.DataFrame(volumes, index=index, columns=["X", "Y"])
+    fields = dict.fromkeys(("open", "high", "low", "close"), prices) | {"volume": volume}
+    bars = pd.concat(fields, axis=1, names=["field", "symbol"])
+    bars.attrs = {"timeframe": "1m", "calendar": "24/7"}
+    made = resample(bars, "1h")["volume"]
+    for at, symbol in enumerate(("X", "Y")):
+        hours = [volumes[i : i + 60, at] for i in range(0, 600, 60)]
+        exact = [math.fsum(v[~np.isnan(v)]) if not np.isnan(v).all() else np.nan for v in hours]
+        np.testing.assert_array_equal(made[symbol].to_numpy(), exact)
+    alone = bars.xs("X", axis=1, level="symbol")
+    alone.attrs = bars.attrs
+    assert resample(alone, "1h")["volume"].tolist() == made["X"].tolist()

@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from workbench.core.account import Account
 from workbench.core.bar import Bar
+from workbench.core.depth import Depth
 from workbench.core.fill import Fill
+from workbench.core.headline import Headline
 from workbench.core.order import Order
 from workbench.core.position import Position
 from workbench.core.posting import Posting
+from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
+from workbench.core.trade import Trade
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BarSource", "Broker", "Bus", "Clock", "Feed", "Update"]
+__all__ = ["BarSource", "Broker", "Bus", "Clock", "Event", "Feed", "Update"]
+
+Event = Bar | Quote | Trade | Headline | Depth
+"""What a feed tells; headlines and order books only where they were asked for."""
 
 
 @runtime_checkable
@@ -64,10 +71,22 @@ class BarSource(Protocol):
 
 @runtime_checkable
 class Feed(Protocol):
-    """A live stream of market data, in order."""
+    """A live stream of market data, in order.
 
-    def events(self) -> AsyncIterator[Bar]:
-        """Yield what happens, oldest first, until closed."""
+    Within a symbol and a kind, times never run backwards, and bars never repeat. Across
+    them, events come in the order of their times as far as they arrived in it.
+    """
+
+    name: str
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield what happens, oldest first, until closed.
+
+        Raises
+        ------
+        UsageError
+            The vendor refuses the key or what is asked for; told once, not tried again.
+        """
 
     async def close(self) -> None:
         """End the stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import nan
 
 __all__ = ["Quote"]
 
@@ -19,6 +20,8 @@ class Quote:
         Aware, UTC.
     bid, ask : float
         Market data stays float.
+    bid_size, ask_size : float
+        What rests there; NaN is "not told".
 
     Examples
     --------
@@ -31,6 +34,8 @@ class Quote:
     time: datetime
     bid: float
     ask: float
+    bid_size: float = nan
+    ask_size: float = nan
 
     @property
     def mid(self) -> float:

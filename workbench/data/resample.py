@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +25,30 @@ from workbench.data.calendar import (
 from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
 from workbench.errors import UsageError, nearest
 
-__all__ = ["resample"]
+__all__ = ["Bin", "bin_of", "check_pair", "resample"]
 
 By = Literal["session", "clock"]
 _HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+_EXACT = 2.0**53
 Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The long bar one instant belongs to, in nanoseconds since 1970 UTC.
+
+    Parameters
+    ----------
+    label, end : int
+        As the long bar is labelled where this is its first, and when it is complete.
+    start, until : int
+        Instants with ``start <= time < until`` are sure to belong to it as well.
+    """
+
+    label: int
+    end: int
+    start: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +118,7 @@ def resample(
     source = check_bars(bars)
     info = describe(source)
     short, long = Timeframe.parse(info.timeframe), Timeframe.parse(timeframe)
-    _check_pair(short, long)
+    check_pair(short, long)
     chosen = by or ("clock" if info.calendar == ALWAYS else "session")
     if chosen not in ("session", "clock"):
         raise UsageError(f"by= may not be {by!r}{nearest(str(by), ['session', 'clock'])}", by=by)
@@ -116,7 +138,40 @@ def resample(
     return longer
 
 
-def _check_pair(short: Timeframe, long: Timeframe) -> None:
+def bin_of(time: datetime, short: Timeframe, long: Timeframe, calendar: str, by: By) -> Bin | None:
+    """Return the long bar a short one belongs to, None outside the sessions.
+
+    Examples
+    --------
+    >>> found = bin_of(
+    ...     pd.Timestamp("2024-07-03 16:59", tz="UTC"),
+    ...     Timeframe(1, "m"), Timeframe(1, "h"), "XNYS", "session",
+    ... )
+    >>> print(pd.Timestamp(found.label), pd.Timestamp(found.end))  # a half day
+    2024-07-03 16:30:00 2024-07-03 17:00:00
+    """
+    index = pd.DatetimeIndex([time]).as_unit("ns")
+    bins = _bins(index, short, long, calendar, by)
+    if bins.code[0] < 0:
+        return None
+    label, end, at = int(bins.labels[0]), int(bins.ends[0]), int(index.asi8[0])
+    if long.is_intraday:
+        return Bin(label, end, label, end)
+    if not short.is_intraday:
+        return Bin(label, end, at, at + 1)
+    day, table = session_labels(index, calendar)
+    row = int(np.searchsorted(table.labels, day.asi8[0]))
+    return Bin(label, end, int(table.opens[row]), int(table.closes[row]))
+
+
+def check_pair(short: Timeframe, long: Timeframe) -> None:
+    """Refuse timeframes of which the one cannot be made of the other.
+
+    Raises
+    ------
+    UsageError
+        `long` is no longer than `short`, or no multiple of it.
+    """
     if long.delta <= short.delta:
         raise UsageError(
             f"cannot resample {short} bars to {long}: the timeframe must be longer",
@@ -211,9 +266,40 @@ def _aggregate(bars: pd.DataFrame, bins: _Bins) -> pd.DataFrame:
     fields = {}
     for name, how in _HOW.items():
         part = present[name].groupby(code, sort=True)
-        fields[name] = part.sum(min_count=1) if how == "sum" else getattr(part, how)()
+        fields[name] = getattr(part, how)() if how != "sum" else _total(present[name], part, code)
     if bars.columns.nlevels == 1:
         longer = pd.DataFrame(fields)
     else:
         longer = pd.concat(fields, axis=1, names=["field", "symbol"])
     return longer.set_axis(utc_index(bins.labels), axis=0)
+
+
+def _total(values: Any, part: Any, code: Longs) -> Any:
+    """Return sums rounded once, so that they depend on neither order nor pieces.
+
+    pandas adds up in different ways according to version, order and gaps. Whole numbers
+    come out the same in all of them.
+    """
+    totals = part.sum(min_count=1)
+    plain = values.to_numpy("float64")
+    largest = np.nansum(np.abs(plain), axis=0).max(initial=0.0) if plain.size else 0.0
+    if largest < _EXACT and bool((np.isnan(plain) | (plain == np.floor(plain))).all()):
+        return totals
+    order = np.argsort(code, kind="stable")
+    edges = np.flatnonzero(np.diff(code[order], prepend=-1, append=np.iinfo(np.int64).max))
+    table = plain.reshape(len(plain), -1)[order].T.tolist()
+    sums = [
+        [_fsum(column[low:high]) for low, high in itertools.pairwise(edges.tolist())]
+        for column in table
+    ]
+    exact = np.array(sums, dtype="float64").T.reshape(totals.shape)
+    return type(totals)(exact, index=totals.index, **_named(totals))
+
+
+def _fsum(values: list[float]) -> float:
+    present = [value for value in values if value == value]  # noqa: PLR0124  not NaN
+    return math.fsum(present) if present else math.nan
+
+
+def _named(totals: Any) -> dict[str, Any]:
+    return {"columns": totals.columns} if totals.ndim == 2 else {"name": totals.name}
