@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.core.signal import Signal
     from workbench.costs import fees, financing, slippage
     from workbench.costs.costs import Costs
+    from workbench.data.actions import actions, record_actions
     from workbench.data.align import align
     from workbench.data.loader import bars
     from workbench.data.plan import plan
@@ -54,6 +55,8 @@ __version__ = "0.1.0"
 _FACE = {
     # data
     "bars": "workbench.data.loader:bars",
+    "actions": "workbench.data.actions:actions",
+    "record_actions": "workbench.data.actions:record_actions",
     "plan": "workbench.data.plan:plan",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
@@ -109,6 +112,7 @@ __all__ = [
     "Stops",
     "Strategy",
     "__version__",
+    "actions",
     "align",
     "as_bars",
     "backtest",
@@ -126,6 +130,7 @@ __all__ = [
     "plan",
     "plots",
     "quality",
+    "record_actions",
     "replay",
     "resample",
     "rules",

@@ -14,3 +14,13 @@ def test_fetch_list_and_quality(workbench):
 
 def test_an_unknown_symbol_is_told(workbench):
     assert "did you mean 'AAPL'" in workbench("data", "fetch", "APPL", code=2)
+
+
+def test_actions_are_added_and_shown(workbench, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("symbol,date,kind,value,former\nIBM,2010-03-01,split,2,\n")
+    assert "1 actions recorded" in workbench("data", "actions", "--add", str(path))
+    said = workbench("data", "actions", "IBM")
+    assert "2010-03-01" in said
+    assert "workspace" in said
+    assert "dividend" in said

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from workbench.data.adjust import adjusts_for
 from workbench.data.calendar import known_times
 from workbench.errors import DataError
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Floats
@@ -93,7 +94,7 @@ def _happens(name: str, values: Floats) -> bool:
 
 def _check_adjustment(bars: pd.DataFrame, found: dict[str, Floats]) -> None:
     how = bars.attrs.get("adjustment", "none")
-    twice = {"all": {"split", "dividend"}, "splits": {"split"}}.get(str(how), set()) & found.keys()
+    twice = adjusts_for(how) & found.keys()
     if twice:
         raise DataError(
             f"the prices are adjusted already (adjustment {how!r}), and yet there is a column "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,6 +52,25 @@ def fetch(
             f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}  "
             f"[dim]{bars.attrs['source']}, {bars.attrs['fingerprint'][:12]}[/]"
         )
+
+
+@app.command()
+def actions(
+    symbols: Annotated[list[str] | None, typer.Argument(help="Whose to show.")] = None,
+    source: Source = None,
+    add: Annotated[
+        Path | None, typer.Option(help="A CSV or Parquet file: symbol,date,kind,value,former.")
+    ] = None,
+) -> None:
+    """Show splits, dividends and changes of name, and add those that a source lacks."""
+    if add is not None:
+        out.print(f"{wb.record_actions(add)} actions recorded from {escape(str(add))}")
+    for symbol in symbols or ():
+        told = wb.actions(symbol, source=source)
+        out.print(f"[bold]{escape(symbol)}[/]  {len(told)} actions")
+        if len(told):
+            told["date"] = told["date"].dt.strftime("%Y-%m-%d")
+            out.print(frame(told, limit=200))
 
 
 @app.command()

@@ -25,7 +25,7 @@ from workbench.core.trade import Trade
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BarSource", "Broker", "Bus", "Clock", "Event", "Feed", "Update"]
+__all__ = ["ActionSource", "BarSource", "Broker", "Bus", "Clock", "Event", "Feed", "Update"]
 
 Event = Bar | Quote | Trade | Headline | Depth
 """What a feed tells; headlines and order books only where they were asked for."""
@@ -66,6 +66,18 @@ class BarSource(Protocol):
             What came back cannot be read.
         UnavailableError
             Safe to try again.
+        """
+
+
+@runtime_checkable
+class ActionSource(Protocol):
+    """A bar source that also tells corporate actions, where its bars carry none."""
+
+    def actions(self, symbol: str, start: datetime | None, end: datetime | None) -> pd.DataFrame:
+        """Return splits, dividends and renames with ``start <= date < end``.
+
+        Columns ``date kind value former`` as `workbench.data.action_book.check_actions` has
+        them; an empty table where nothing is known.
         """
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "session_labels",
     "sessions",
     "utc_index",
+    "zone_of",
 ]
 
 _DAY = 86_400_000_000_000
@@ -207,6 +208,22 @@ def period_starts(index: pd.DatetimeIndex, timeframe: str | Timeframe) -> Longs:
     offset = 4 if length % 7 == 0 else 0
     starts: Longs = ((days - offset) // length * length + offset) * _DAY
     return starts
+
+
+@lru_cache(maxsize=64)
+def zone_of(calendar: str) -> str:
+    """Return the time zone an exchange lives in.
+
+    Examples
+    --------
+    >>> zone_of("XNYS"), zone_of("24/7")
+    ('America/New_York', 'UTC')
+    """
+    if check_code(calendar) == ALWAYS:
+        return "UTC"
+    import exchange_calendars
+
+    return str(exchange_calendars.get_calendar(calendar).tz)
 
 
 def utc_index(nanoseconds: Longs) -> pd.DatetimeIndex:

@@ -12,13 +12,15 @@ from workbench.config import load_settings
 from workbench.core.ports import BarSource
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
+from workbench.data.action_book import ActionBook
 from workbench.data.adjust import adjust as adjusted_bars
-from workbench.data.adjust import adjust_intraday, check_adjustment
+from workbench.data.adjust import adjust_intraday, check_adjustment, is_forward
 from workbench.data.catalog import Catalog
 from workbench.data.choice import PassedOver, candidates, first_that_can
 from workbench.data.download import Request, download
 from workbench.data.holes import Hole, Holes
 from workbench.data.plan import Watch, coverage_span, estimate
+from workbench.data.raw import Told, told_of
 from workbench.data.schema import Dropped, check_bars, fingerprint
 from workbench.data.window import When, moment_of, names_of, window_of
 from workbench.errors import UsageError, nearest
@@ -59,9 +61,11 @@ def bars(
         ``"binance"``, ``"bybit"``, ``"coinbase"``, ``"kraken"``, ``"ccxt:<exchange>"``. Of
         several the first that can is taken, and ``attrs`` says why others were passed over.
         When left out: the settings' ``sources`` for the asset class, or their ``source``.
-    adjust : {"all", "splits", "none"}
-        For splits and dividends, for splits only, or raw prices (with the columns
-        ``split`` and ``dividend`` where the source knows them).
+    adjust : {"all", "splits", "dividends", "none"}
+        For both, for splits only, for dividends only, or raw prices (with the columns
+        ``split`` and ``dividend`` where they are known). The last bar known has its raw
+        price; with ``"all-forward"``, ``"splits-forward"`` or ``"dividends-forward"`` the
+        first bar of the range has, and no later action changes an earlier price.
     as_of : str, date, datetime or Timestamp, optional
         Read the bars as this workspace had them then, nothing fetched: bars that were
         stored later are not there, and those that were restated since are as they were. A
@@ -97,8 +101,8 @@ def bars(
     check_adjustment(adjust)
     window = window_of(start, end)
     settings = load_settings()
-    then, catalog = moment_of(as_of), Catalog.of(settings)
-    request = _Wanted(tuple(wanted), frame, window, adjust, catalog, then)
+    then, catalog, book = moment_of(as_of), Catalog.of(settings), ActionBook.open(settings)
+    request = _Wanted(tuple(wanted), frame, window, adjust, catalog, book, then)
     loaded: dict[str, pd.DataFrame] = {}
     passed: list[PassedOver] = []
     for name in wanted:
@@ -118,6 +122,7 @@ class _Wanted:
     window: Window
     adjust: str
     catalog: Catalog
+    book: ActionBook
     as_of: pd.Timestamp | None
 
     def of(self, symbol: str) -> Callable[[BarSource], pd.DataFrame]:
@@ -127,11 +132,11 @@ class _Wanted:
     def _load(self, symbol: str, source: BarSource) -> pd.DataFrame:
         _check_known(list(self.symbols), source)
         start, end = self.window
+        told = told_of(symbol, source, self.book, self.as_of)
         if isinstance(source, PagedSource):
-            done = self._paged(symbol, source)
+            done = self._paged(symbol, source, told)
         else:
-            # To adjust, every later split and dividend must be known: read on beyond the end.
-            raw = self._raw(symbol, source, end if self.adjust == "none" else None)
+            raw = self._raw(symbol, source, told, None if self._looks_on else end)
             done = adjusted_bars(raw, self.adjust)
         done = coverage.cut(done, start, end)
         if done.empty:
@@ -143,35 +148,51 @@ class _Wanted:
             )
         return check_bars(done)
 
-    def _paged(self, symbol: str, source: PagedSource) -> pd.DataFrame:
+    @property
+    def _looks_on(self) -> bool:
+        """Whether every later split and dividend must be known: then read on beyond the end."""
+        return self.adjust != "none" and not is_forward(self.adjust)
+
+    def _paged(self, symbol: str, source: PagedSource, told: Told) -> pd.DataFrame:
         """Load from a vendor: no bar beyond the end of the window, but for days, which are few."""
         end = self.window[1]
-        is_raw = self.adjust == "none" or not source.has_actions(symbol)
-        if is_raw:
-            return adjusted_bars(self._raw(symbol, source, end), self.adjust)
+        has_actions = source.has_actions(symbol) or told.changes_prices
+        if self.adjust == "none" or not has_actions:
+            return adjusted_bars(self._raw(symbol, source, told, end), self.adjust)
         if not self.timeframe.is_intraday:
-            return adjusted_bars(self._raw(symbol, source, None), self.adjust)
-        raw = self._raw(symbol, source, end)
+            raw = self._raw(symbol, source, told, None if self._looks_on else end)
+            return adjusted_bars(raw, self.adjust)
+        raw = self._raw(symbol, source, told, end)
         if raw.empty:
             return raw
-        since = raw.index[0].normalize()
-        if self.as_of is not None:
-            daily = self._known(Request(source, symbol, _DAY), since, None)
-        else:
-            daily = self.catalog.fetch(source, symbol, _DAY, since, None)
+        span = (raw.index[0].normalize(), None if self._looks_on else end)
+        daily = told.raw(
+            symbol, span, lambda name, part: self._days(Request(source, name, _DAY), part)
+        )
         return adjust_intraday(raw, daily, self.adjust)
 
-    def _raw(self, symbol: str, source: BarSource, end: pd.Timestamp | None) -> pd.DataFrame:
-        start, asked = self.window[0], Request(source, symbol, self.timeframe)
+    def _days(self, asked: Request, window: Window) -> pd.DataFrame:
+        if self.as_of is not None:
+            return self._known(asked, *window)
+        return self.catalog.fetch(asked.source, asked.symbol, _DAY, *window)
+
+    def _raw(
+        self, symbol: str, source: BarSource, told: Told, end: pd.Timestamp | None
+    ) -> pd.DataFrame:
+        window = (self.window[0], end)
+        return told.raw(symbol, window, lambda name, part: self._read(name, source, part))
+
+    def _read(self, name: str, source: BarSource, window: Window) -> pd.DataFrame:
+        (start, end), asked = window, Request(source, name, self.timeframe)
         if self.as_of is not None:
             return self._known(asked, start, end)
         if not getattr(source, "is_stored", True):
             if not isinstance(source, PagedSource):
-                return source.history(symbol, self.timeframe, start, end)
+                return source.history(name, self.timeframe, start, end)
             now = pd.Timestamp(self.catalog.clock.now())
             return download(asked, coverage_span((start, end), now), self.catalog.clock)
         with Watch(estimate(asked, (start, end), self.catalog)) as watch:
-            return self.catalog.fetch(source, symbol, self.timeframe, start, end, watch)
+            return self.catalog.fetch(source, name, self.timeframe, start, end, watch)
 
     def _known(
         self, asked: Request, start: pd.Timestamp | None, end: pd.Timestamp | None

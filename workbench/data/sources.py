@@ -12,6 +12,11 @@ Beside what `workbench.core.ports.BarSource` asks, a source may state:
 ``pages``
     Yields `workbench.venues.history.Page` one by one; each is stored as it comes, and its
     bars are counted against the calendar.
+``actions(symbol, start, end)``
+    Tells splits, dividends and renames, where its bars carry none
+    (`workbench.core.ports.ActionSource`).
+``follows_renames``
+    Whether it gives the bars of a stock's former names under the present one.
 """
 
 from __future__ import annotations

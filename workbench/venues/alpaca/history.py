@@ -41,6 +41,7 @@ class AlpacaHistory(VendorHistory):
     """
 
     name = "alpaca"
+    follows_renames = True  # asof is today, where it is not said
     page_bars = 10_000
     day_minutes = {"XNYS": 960, "24/7": 1440}  # noqa: RUF012  a constant of the class
     first = pd.Timestamp("2016-01-01", tz="UTC")
