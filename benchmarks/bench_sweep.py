@@ -150,14 +150,19 @@ def _their_stats(portfolio: Any) -> pd.DataFrame:
     )
 
 
-def _agree(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+def _agree(ours: pd.DataFrame, theirs: pd.DataFrame, share: float = 1.0) -> None:
+    """Hold every statistic of at least a `share` of the points to 1e-9."""
+    fine = np.ones(len(ours), bool)
     for name in STATS:
-        mine, other = ours[name].to_numpy(), theirs[name].to_numpy(float)
+        mine, other = ours[name].to_numpy(float), theirs[name].to_numpy(float)
         # Without a loss or a trade theirs is infinite or zero, ours not defined.
         both = np.isfinite(mine) & np.isfinite(other)
-        off = np.abs(mine - other)[both] / np.maximum(1.0, np.abs(other[both]))
-        if not both.any() or off.max() > 1e-9:
-            raise AssertionError(f"{name} is off by {off.max() if len(off) else 'all'}")
+        if not both.any():
+            raise AssertionError(f"{name} is not defined anywhere")
+        with np.errstate(invalid="ignore"):
+            fine &= ~both | (np.abs(mine - other) <= 1e-9 * np.maximum(1.0, np.abs(other)))
+    if fine.mean() < share:
+        raise AssertionError(f"{np.sum(~fine)} of {len(fine)} points are off")
 
 
 def _stopped(market: pd.DataFrame) -> Row:
@@ -170,8 +175,9 @@ def _stopped(market: pd.DataFrame) -> Row:
             window=windows, low=lows,
         )  # fmt: skip
 
-    theirs, _ = _best_engine(partial(_their_rsi, _naive(market), windows, lows))
-    ours()
+    theirs, found = _best_engine(partial(_their_rsi, _naive(market), windows, lows))
+    # Where a decided exit and a stop meet in one bar theirs takes the stop, ours the open.
+    _agree(ours().stats, found, share=0.9)
     work = f"RSI with stops, long and short, 100,000 × {len(windows) * len(lows)}"
     return Row(work, "vectorbt", cpu(ours, 5), theirs, 50)
 
@@ -183,7 +189,8 @@ def _their_rsi(
 
     pairs = list(product(windows, lows))[: 2 if small else None]
     close = market["close"]
-    index = {w: vbt.RSI.run(close, w, ewm=True).rsi.to_numpy() for w in {w for w, _ in pairs}}
+    rsi = vbt.talib("RSI")  # its own is smoothed another way than Wilder's
+    index = {w: rsi.run(close, w).real.to_numpy() for w in {w for w, _ in pairs}}
     columns = pd.MultiIndex.from_tuples(pairs, names=["window", "low"])
 
     def later(flags: list[np.ndarray]) -> pd.DataFrame:
@@ -191,18 +198,34 @@ def _their_rsi(
         moved[1:] = np.stack(flags, axis=1)[:-1]
         return pd.DataFrame(moved, index=close.index, columns=columns)
 
-    middle = later([(index[w] >= 49) & (index[w] <= 51) for w, _ in pairs])
+    wanted = [_wanted(index[w], low) for w, low in pairs]
+    turns = [np.diff(side, prepend=0.0) != 0.0 for side in wanted]
+    sides = {
+        side: later([turn & (want == side) for turn, want in zip(turns, wanted, strict=True)])
+        for side in (1.0, 0.0, -1.0)
+    }
+    # Stops count from the price of the fill, and a position that was stopped waits for a turn.
     portfolio = vbt.Portfolio.from_signals(
-        close, later([index[w] < low for w, low in pairs]), middle,
-        later([index[w] > 70 for w, _ in pairs]), middle, price=market["open"],
+        close, sides[1.0], sides[0.0], sides[-1.0], sides[0.0], price=market["open"],
         open=market["open"], high=market["high"], low=market["low"], sl_stop=0.01, tp_stop=0.02,
+        stop_entry_price="fillprice", upon_opposite_entry="reverse",
         init_cash=100_000.0, fees=FEE_BPS / 1e4, freq="1min",
     )  # fmt: skip
     return _their_stats(portfolio)
 
 
+def _wanted(index: np.ndarray, low: float) -> np.ndarray:
+    """Return 1, 0 or -1 for each bar: the side that is held until another is called for."""
+    said = np.select(
+        [index < low, index > 70, (index >= 49) & (index <= 51)], [1.0, -1.0, 0.0], 2.0
+    )
+    last = np.maximum.accumulate(np.where(said != 2.0, np.arange(len(said)), 0))
+    return np.where(said[last] == 2.0, 0.0, said[last])
+
+
 _MEMORY = """
-import resource, sys
+import sys
+from pathlib import Path
 import workbench as wb
 from benchmarks.bench_sweep import COSTS, MANY_FAST, MANY_SLOW
 from benchmarks.market import bars
@@ -210,9 +233,14 @@ market = bars(100_000)
 def run(fast, slow):
     wb.sweep(wb.strategies.SmaCross, market, costs=COSTS, progress=False, record=False,
              memory=sys.argv[1], fast=fast, slow=slow)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before = run([5], [20])
-print((run(MANY_FAST, MANY_SLOW) - before) / 1024)
+def kilobytes(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(name)))
+run([5], [20])
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew at what is held now
+before = kilobytes("VmRSS")
+run(MANY_FAST, MANY_SLOW)
+print((kilobytes("VmHWM") - before) / 1024)
 """
 
 
