@@ -161,6 +161,54 @@ def test_carried_orders_go_through_splits(panel):
     assert_same(Rotation(), bars, costs=costs, cash=50_000_000, stops=STOPS)
 
 
+class Levered(wb.Strategy):
+    """More than there is, in turns, now long and now short."""
+
+    every: int = wb.param(11, low=1)
+
+    def targets(self, bars):
+        close = bars["close"]
+        columns = [close.name] if isinstance(close, pd.Series) else close.columns
+        turn = (np.arange(len(close))[:, None] // self.every + np.arange(len(columns))) % 3
+        values = np.array([3.8, -3.6, 3.4])[turn] / len(columns)
+        if isinstance(close, pd.Series):
+            return pd.Series(values[:, 0], close.index)
+        return pd.DataFrame(values, index=close.index, columns=columns)
+
+
+WIDE = wb.Stops(loss=0.2, profit=0.1)
+CALLED = wb.Costs(
+    fee=wb.fees.PerShare(0.005, minimum=1.0),
+    slippage_bps=5,
+    financing=wb.financing.Financing(liquidation_bps=30, margin_bps=500),
+)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"stops": WIDE, "sizing": wb.Sizing(leverage=4, maintenance=0.24, lot=1)},
+     {"fill": wb.Limit(0.003, good_for=4), "stops": wb.Stops(trail=0.2)}, {"fill": "close"},
+     {"sizing": wb.Sizing(leverage=4, maintenance=0.24, rebalance="always", at="decision")}],
+    ids=["plain", "stops", "limit", "close", "always at the decision"],
+)  # fmt: skip
+@pytest.mark.parametrize("symbols", ["AAPL", ["AAPL", "GOOG", "IBM", "MSFT"]], ids=["one", "four"])
+def test_forced_liquidations(symbols, choices):
+    choices = {"sizing": wb.Sizing(leverage=4, maintenance=0.24), "costs": CALLED, **choices}
+    bars = wb.bars(symbols, start="2008-09", end="2009-03")
+    tested, replayed = assert_same(Levered(), bars, **choices)
+    assert tested.orders["order_id"].str.endswith("-liquidation").any()
+    assert tested.findings == replayed.findings
+    assert any("liquidated" in text for text in tested.findings)
+
+
+def test_liquidations_wait_for_volume_and_prices(panel):
+    costs = wb.Costs(fee=wb.fees.Bps(3), max_participation=0.01, financing=CALLED.financing)
+    sizing = wb.Sizing(leverage=4, maintenance=0.24)
+    tested, _ = assert_same(Levered(), eventful(panel), costs=costs, sizing=sizing, cash=20_000_000)
+    counts = tested.fills["order_id"].value_counts()
+    assert counts[counts.index.str.endswith("-liquidation")].max() > 1
+
+
 def test_shorts_pay_what_longs_receive():
     bars = eventful(wb.bars(["AAPL", "MSFT"], start="2008", end="2010"))
     tested, _ = assert_same(wb.strategies.Pairs(), bars, costs=FINANCED, stops=STOPS)

@@ -28,7 +28,7 @@ STATUS = {
     b.EXPIRED: "expired",
     b.REJECTED: "rejected",
 }
-KIND = ["market", "loss", "profit", "trail"]
+KIND = ["market", "loss", "profit", "trail", "liquidation"]
 
 
 def make_market(seed, bars, n, holes):
@@ -91,6 +91,7 @@ costs = st.builds(
         borrow_bps=st.sampled_from([0.0, 300.0]),
         margin_bps=st.sampled_from([0.0, 700.0]),
         cash_bps=st.sampled_from([0.0, 200.0, -50.0]),
+        liquidation_bps=st.sampled_from([0.0, 25.0]),
     ),
 )
 sizings = st.builds(
@@ -103,6 +104,7 @@ sizings = st.builds(
     leverage=st.sampled_from([1.0, 1.0, 2.0, 0.5]),
     overdraw=st.sampled_from(["fill", "trim"]),
     min_notional=st.sampled_from([0.0, 0.0, 900.0, 4_000.0]),
+    maintenance=st.sampled_from([0.0, 0.0, 0.25, 0.45, 0.49]),
 )
 stops = st.builds(
     Stops,

@@ -49,6 +49,10 @@ class Plain(wb.Strategy):
         return (bars["close"] > average).astype(float).where(average.notna()) * self.size
 
 
+class Large(Plain):
+    size: float = wb.param(4.0, low=-4, high=4)
+
+
 def market(seed, rows, tick=0.0):
     import pandas as pd
 
@@ -207,6 +211,19 @@ def test_spans_take_no_other_for_their_own():
     np.testing.assert_array_equal(table, found.table)  # none was handed to another kernel
 
 
+def test_generic_liquidates_as_a_backtest_does():
+    bars = market(3, 300)
+    financing = wb.financing.Financing(liquidation_bps=50)
+    choices = {
+        "costs": wb.Costs(fee=wb.fees.Bps(5), financing=financing),
+        "sizing": wb.Sizing(leverage=4, maintenance=0.24),
+    }
+    compare(Plain, bars, "auto", choices, fast=[2, 7], size=[1.0, -1.0])
+    compare(Large, bars, "generic", choices, fast=[2, 7], size=[4.0, -4.0])
+    tested = wb.backtest(Large(fast=7, size=4.0), bars, record=False, calendar="24/7", **choices)
+    assert any("liquidated" in text for text in tested.findings)
+
+
 def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
     bars = market(1, 100)
     grid = {"fast": [2, 3], "slow": [5, 9], "progress": False, "record": False}
@@ -218,12 +235,13 @@ def test_an_engine_that_is_not_exact_is_refused_with_the_reason():
         "decision": {"sizing": wb.Sizing(at="decision")},
         "financed": {"costs": wb.Costs(financing=wb.financing.Financing(cash_bps=1))},
         "equity": {"sizing": wb.Sizing(cash_buffer=0.1)},
+        "maintenance": {"sizing": wb.Sizing(leverage=2, maintenance=0.3)},
     }
     for why, choices in cases.items():
         with pytest.raises(UsageError, match=why):
             wb.sweep(wb.strategies.SmaCross, bars, engine="events", **grid, **choices)
         engine = wb.sweep(wb.strategies.SmaCross, bars, **grid, **choices).engine
-        is_plain = why not in ("rebalanced", "financed")
+        is_plain = why not in ("rebalanced", "financed", "maintenance")
         assert engine == ("spans" if is_plain else "generic")
         if not is_plain:
             with pytest.raises(UsageError, match=why):
@@ -269,10 +287,11 @@ def test_no_term_is_new_to_the_fast_engines():
     assert Terms._fields == ("costs", "sizing", "stops", "at_close", "best_first", "entry")
     assert CostCode._fields == (
         "per_share", "minimum", "tiers", "slip_rate", "slip_fixed", "impact",
-        "max_participation", "expires", "borrow", "margin", "credit",
+        "max_participation", "expires", "borrow", "margin", "credit", "liquidation",
     )  # fmt: skip
     assert SizingCode._fields == (
         "lot", "at_fill", "cash_buffer", "mode", "drift", "leverage", "trims", "least",
+        "maintenance",
     )  # fmt: skip
     assert EntryCode._fields == ("offset", "good_for", "touch")
     assert StopCode._fields == ("loss", "profit", "trail")

@@ -30,6 +30,11 @@ def find(run: Run, stats: Mapping[str, float], dependent: int) -> list[str]:
         )
     found += _overdrawn(run)
     found += _carried(run)
+    if run.liquidated:
+        found.append(
+            f"{run.liquidated} {_s('position', run.liquidated)} liquidated: equity fell below the "
+            "maintenance margin"
+        )
     if run.trimmed:
         found.append(f"{run.trimmed} {_s('order', run.trimmed)} trimmed to what could be afforded")
     if run.small:

@@ -10,9 +10,12 @@ import pandas as pd
 from workbench.core.ids import order_key
 from workbench.kernels import book as b
 from workbench.kernels.book import FILL, Records
-from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL
+from workbench.kernels.codes import LIQUIDATION, LOSS, MARKET, PROFIT, TRAIL
 
-__all__ = ["fill_records", "fills_frame", "orders_frame", "trips_frame"]
+__all__ = ["LIQUIDATED", "fill_records", "fills_frame", "orders_frame", "trips_frame"]
+
+LIQUIDATED = "-liquidation"
+"""What the order of a margin call has behind the id of the order that opened the position."""
 
 _STATUS = {
     b.WORKING: "working",
@@ -22,8 +25,9 @@ _STATUS = {
     b.EXPIRED: "expired",
     b.REJECTED: "rejected",
 }
-_TYPE = {MARKET: "market", LOSS: "stop", PROFIT: "limit", TRAIL: "trailing_stop"}
-_LEG = {MARKET: "", LOSS: "-loss", PROFIT: "-profit", TRAIL: "-trail"}
+_TYPE = {MARKET: "market", LOSS: "stop", PROFIT: "limit", TRAIL: "trailing_stop",
+         LIQUIDATION: "market"}  # fmt: skip
+_LEG = {MARKET: "", LOSS: "-loss", PROFIT: "-profit", TRAIL: "-trail", LIQUIDATION: LIQUIDATED}
 
 
 def _words(codes: np.ndarray, words: dict[int, str]) -> np.ndarray:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from workbench.backtest.entries import Limit
 from workbench.backtest.reference_carry import carry
-from workbench.backtest.reference_inside import after_entry, enter, flag, triggered
+from workbench.backtest.reference_inside import Hit, after_entry, enter, flag, triggered
+from workbench.backtest.reference_margin import call_margin
 from workbench.backtest.reference_means import affordable
 from workbench.backtest.reference_words import (
     Bar,
@@ -103,6 +104,7 @@ class Reference:
                 enter(self, now, symbol, bar)
         for symbol, bar in enumerate(bars):
             self._watch(now, symbol, bar)
+        call_margin(self, now, bars)
         for holding, bar in zip(self.held, bars, strict=True):
             if not math.isnan(bar[3]):
                 holding.mark = bar[3]
@@ -122,7 +124,7 @@ class Reference:
         pending = None if holding.pending is None else self.tickets[holding.pending]
         if math.isnan(target) or math.isnan(holding.mark) or target == holding.barred:
             return
-        if self._is_leaving(holding):
+        if self.is_leaving(holding):
             return
         changed = target != holding.opinion
         if not self._wants_trade(holding, target, changed, worth):
@@ -158,12 +160,13 @@ class Reference:
             return told
         for holding, target in zip(self.held, told, strict=True):
             holding.wish = holding.wish if math.isnan(target) else target
-        free = [h for h in self.held if h.wish != h.barred and not self._is_leaving(h)]
+        free = [h for h in self.held if h.wish != h.barred and not self.is_leaving(h)]
         slack = -1.0 if self.sizing.drift is None else self.sizing.drift * worth
         off = [h for h in free if abs(h.units * h.mark - h.wish * worth) > slack]
         return [h.wish for h in self.held] if ends and off else []
 
-    def _is_leaving(self, holding: Holding) -> bool:
+    def is_leaving(self, holding: Holding) -> bool:
+        """Tell whether a stop or a margin call is closing a holding."""
         return holding.pending is not None and self.tickets[holding.pending].kind != "market"
 
     def _wants_trade(self, holding: Holding, target: float, changed: bool, worth: float) -> bool:
@@ -313,7 +316,7 @@ class Reference:
     def _watch(self, now: int, symbol: int, bar: Bar) -> None:
         holding = self.held[symbol]
         opened, high, low, _, volume = bar
-        if not holding.units or self._is_leaving(holding) or not self.can_fill(opened, volume):
+        if not holding.units or self.is_leaving(holding) or not self.can_fill(opened, volume):
             return
         if holding.entered:
             hit = after_entry(self.stops, holding, bar)
@@ -326,7 +329,11 @@ class Reference:
             extreme = max if holding.units > 0 else min
             holding.best = extreme(holding.best, high if holding.units > 0 else low)
             return
-        kind, price, level, both = hit
+        self.leave(now, symbol, hit, volume)
+
+    def leave(self, now: int, symbol: int, hit: Hit, volume: float) -> None:
+        """Close a holding inside the bar, as far as its volume allows; the rest goes on."""
+        holding, (kind, price, level, both) = self.held[symbol], hit
         if holding.pending is not None:
             self.end(self.tickets[holding.pending], "canceled")
         holding.barred = holding.opinion
@@ -335,7 +342,9 @@ class Reference:
         ticket.quantity = ticket.remaining = abs(holding.units)
         self.tickets.append(ticket)
         holding.pending = len(self.tickets) - 1
-        quantity = part(ticket.remaining, self._allowed(symbol, volume))
+        quantity = 0.0
+        if self.can_fill(price, volume):
+            quantity = part(ticket.remaining, self._allowed(symbol, volume))
         if quantity > 0:
             slipped = price
             if kind != "profit":
@@ -362,6 +371,8 @@ class Reference:
         holding = self.held[ticket.symbol]
         place = self.place(ticket.symbol)
         fee = self.costs.fee.amount(quantity, price, is_maker=is_maker, traded=self.traded)
+        if ticket.kind == "liquidation":
+            fee += self.costs.financing.liquidation(quantity * price)
         before, after = holding.units, holding.units + ticket.side * quantity
         if before == 0 or before * after < 0:
             holding.average = holding.best = price

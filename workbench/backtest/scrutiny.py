@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from workbench.backtest.frames import LIQUIDATED
 from workbench.backtest.tape import Run
 from workbench.kernels.book import Records
 
@@ -105,7 +106,8 @@ def _waited(run: Run) -> Note:
     if not _can_wait(run):
         return Note("stale fills", False, "every order had a price and no need of a volume")
     orders, fills = run.orders, run.fills
-    market = orders[orders["type"] == "market"]
+    is_forced = orders["order_id"].astype(str).str.endswith(LIQUIDATED)
+    market = orders[(orders["type"] == "market") & ~is_forced]
     if not len(market) or not len(fills):
         return Note("stale fills", False, "no market order was filled")
     index = pd.DatetimeIndex(run.bars.index)
@@ -138,7 +140,9 @@ def _capped(run: Run) -> Note:
     orders = run.orders
     parts = run.fills["order_id"].value_counts()
     broken = orders["order_id"].map(parts).fillna(0) > 1
-    cut = orders["status"].isin(["partially_filled", "expired"])
+    status = orders["status"]
+    # an entry at a limit expires for want of a price, or of both
+    cut = (status == "partially_filled") | ((status == "expired") & (orders["type"] == "market"))
     count = int((broken | cut).sum())
     return Note(
         "capped fills",

@@ -43,6 +43,10 @@ class Sizing:
     min_notional : float
         Least money an order must move, as venues ask; what closes a position is exempt. A
         smaller one is not made, or rejected where it turns out to be at the fill.
+    maintenance : float
+        Least equity as a fraction of gross exposure. Where a bar's prices leave less, all that is
+        held is liquidated. 0 is none; else below 1 and below what `leverage` lets be opened,
+        1 / leverage.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Sizing:
     leverage: float = 1.0
     overdraw: str = "fill"
     min_notional: float = 0.0
+    maintenance: float = 0.0
 
     def __post_init__(self) -> None:
         at_least(0.0, self.lot, "lot")
@@ -76,6 +81,14 @@ class Sizing:
             raise UsageError("leverage must lie above 0")
         if self.drift is not None:
             at_least(0.0, self.drift, "drift")
+        most = min(1.0, 1.0 / self.leverage)
+        if at_least(0.0, self.maintenance, "maintenance") >= most:
+            raise UsageError(
+                f"maintenance must lie below {most:g} with a leverage of {self.leverage:g}, not "
+                f"{self.maintenance!r}: what has just been opened would be liquidated",
+                maintenance=self.maintenance,
+                leverage=self.leverage,
+            )
 
     @property
     def every(self) -> str | None:
@@ -97,6 +110,7 @@ class Sizing:
             leverage=float(self.leverage),
             trims=1.0 if self.overdraw == "trim" else 0.0,
             least=float(self.min_notional),
+            maintenance=float(self.maintenance),
         )
 
 

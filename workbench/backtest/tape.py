@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest.events import events_of
-from workbench.backtest.frames import fill_records, fills_frame, orders_frame
+from workbench.backtest.frames import LIQUIDATED, fill_records, fills_frame, orders_frame
 from workbench.kernels.book import Records
-from workbench.kernels.codes import Floats
+from workbench.kernels.codes import LIQUIDATION, Floats
 from workbench.kernels.simulate import Simulated
 from workbench.kernels.trips import NOTHING, Carried
 from workbench.runs.manifest import Manifest
@@ -48,6 +48,8 @@ class Run(Protocol):
     def trimmed(self) -> int: ...
     @property
     def small(self) -> int: ...
+    @property
+    def liquidated(self) -> int: ...
     @property
     def carried(self) -> Carried: ...
     @property
@@ -131,6 +133,11 @@ class RunRecord:
     manifest: Manifest | None = None
 
     @property
+    def liquidated(self) -> int:
+        """Positions closed for want of margin."""
+        return int(self.orders["order_id"].astype(str).str.endswith(LIQUIDATED).sum())
+
+    @property
     def worth(self) -> Floats:
         """Equity as an array."""
         return np.ascontiguousarray(self.equity.to_numpy("float64"))
@@ -201,6 +208,11 @@ class TapeRun:
     def small(self) -> int:
         """Orders below the least notional."""
         return int(self.ran.small)
+
+    @property
+    def liquidated(self) -> int:
+        """Positions closed for want of margin."""
+        return int(np.sum(self.ran.orders["kind"] == LIQUIDATION))
 
     @property
     def worth(self) -> Floats:

@@ -51,6 +51,7 @@ def encode(costs: Costs | None = None) -> CostCode:
     return CostCode(
         per_share, minimum, tiers, slip_rate, slip_fixed, impact, cap, expires,
         borrow=rates.borrow_bps / 1e4, margin=rates.margin_bps / 1e4, credit=rates.cash_bps / 1e4,
+        liquidation=rates.liquidation_bps / 1e4,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "BUY",
     "DIVIDEND",
     "FUNDING",
+    "LIQUIDATION",
     "LOSS",
     "MARKET",
     "PROFIT",
@@ -41,8 +42,8 @@ Integers: TypeAlias = NDArray[np.int64]
 BUY, SELL = 1.0, -1.0
 """The sides, as the sign they give to a quantity."""
 
-MARKET, LOSS, PROFIT, TRAIL = 0, 1, 2, 3
-"""What an order is: one that was decided, or the protective leg that was triggered."""
+MARKET, LOSS, PROFIT, TRAIL, LIQUIDATION = 0, 1, 2, 3, 4
+"""What an order is: one that was decided, a protective leg that was triggered, a margin call."""
 
 YEARS, FUNDING, DIVIDEND, SPLIT = 0, 1, 2, 3
 """The columns of ``Market.events``."""
@@ -69,6 +70,8 @@ class CostCode(NamedTuple):
         1 where what the cap leaves is canceled, 0 where it waits.
     borrow, margin, credit : float
         Per year, as fractions: paid on shorts and on cash below zero, received on cash above.
+    liquidation : float
+        Fraction of the notional of a forced liquidation, beside its fee.
     """
 
     per_share: float
@@ -82,6 +85,7 @@ class CostCode(NamedTuple):
     borrow: float
     margin: float
     credit: float
+    liquidation: float = 0.0
 
 
 class SizingCode(NamedTuple):
@@ -106,6 +110,8 @@ class SizingCode(NamedTuple):
         1 where an order sized at the decision is trimmed to what is affordable.
     least : float
         Least notional of an order that does more than close a position; 0 for none.
+    maintenance : float
+        Least equity, as a fraction of gross exposure, below which all is liquidated; 0 for none.
     """
 
     lot: float
@@ -116,6 +122,7 @@ class SizingCode(NamedTuple):
     leverage: float
     trims: float
     least: float
+    maintenance: float = 0.0
 
 
 class StopCode(NamedTuple):

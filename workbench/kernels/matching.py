@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from workbench.kernels import book as b
 from workbench.kernels.book import Book, Tape
-from workbench.kernels.codes import MARKET, PROFIT, Floats, Quote, Terms, Want
+from workbench.kernels.codes import LIQUIDATION, MARKET, PROFIT, Floats, Quote, Terms, Want
 from workbench.kernels.compile import step
 from workbench.kernels.rules import (
     affordable,
@@ -23,6 +23,7 @@ from workbench.kernels.rules import (
     fillable,
     is_too_small,
     is_tradable,
+    penalty,
     sized,
 )
 
@@ -192,6 +193,8 @@ def execute(t: int, j: int, deal: Deal, book: Book, tape: Tape, terms: Terms) ->
     account, cell = book.account[0], book.cells[j]
     side, quantity, price = deal.side, deal.quantity, deal.price
     fee = fee_of(quantity, price, deal.is_maker, account.traded, terms.costs)
+    if cell.kind == LIQUIDATION:
+        fee += penalty(quantity, price, terms.costs)
     account.cash = cash_after(account.cash, side, quantity, price, fee)
     account.traded += quantity * price
     cell.used += quantity

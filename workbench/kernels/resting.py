@@ -64,7 +64,6 @@ def guard_entry(t: int, j: int, market: Market, book: Book, tape: Tape, terms: T
     cell = book.cells[j]
     close = market.close[t, j]
     bar = (cell.inside, market.high[t, j], market.low[t, j], close)
-    cell.inside = 0.0
     kind, base, level, both = entry_hit(
         cell.units, bar, cell.average, cell.best, terms.stops, terms.best_first
     )

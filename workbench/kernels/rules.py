@@ -35,6 +35,7 @@ __all__ = [
     "is_drifted",
     "is_too_small",
     "is_tradable",
+    "penalty",
     "sized",
     "stop_hit",
     "trade_for",
@@ -122,6 +123,12 @@ def fee_of(quantity: float, price: float, is_maker: bool, traded: float, costs: 
     if costs.minimum > 0.0 and fee < costs.minimum:
         return costs.minimum
     return fee
+
+
+@step
+def penalty(quantity: float, price: float, costs: CostCode) -> float:
+    """Return what a liquidation costs beside its fee."""
+    return costs.liquidation * quantity * price
 
 
 @step

@@ -17,6 +17,7 @@ from workbench.kernels.carry import KINDS, carry, is_carried
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
 from workbench.kernels.compile import jit, step
 from workbench.kernels.entries import limit_level
+from workbench.kernels.margin import call_margin
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
 from workbench.kernels.resting import guard_entry, work_limits
 from workbench.kernels.rules import decided, is_drifted, is_too_small, is_tradable, stop_hit
@@ -148,6 +149,8 @@ def play(
 @step
 def skip(t: int, market: Market, targets: Floats, book: Book, curves: Curves, terms: Terms) -> int:
     """Go from bar `t`, before which nothing is pending, to one on which something may happen."""
+    if terms.sizing.maintenance > 0.0 and book.account[0].held > 0:
+        return t
     if targets.shape[1] == 1:
         return glide(t, market, targets, book, curves, terms)
     has_stops = min(terms.stops.loss, terms.stops.profit, terms.stops.trail) < math.inf
@@ -254,13 +257,22 @@ def mark_closes(t: int, closes: Floats, cash: float, cells: Records) -> float:
 
 @step
 def trade_bar(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
-    """Do what happens before the close of bar `t`: the open, entries at a limit, then the stops."""
+    """Do what happens before the close of bar `t`: the open, entries at a limit, stops, margin."""
     for j in range(len(book.cells)):
         book.cells[j].used = 0.0
+        book.cells[j].inside = 0.0
     if terms.at_close <= 0.0 and book.account[0].pending > 0:
         fill_pending(t, market.open, market.volume, book, tape, terms)
         if terms.entry.offset < math.inf:
             work_limits(t, market, book, tape, terms)
+    work_stops(t, market, book, tape, terms)
+    if terms.sizing.maintenance > 0.0 and book.account[0].held > 0:
+        call_margin(t, market, book, tape, terms)
+
+
+@step
+def work_stops(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
+    """Look for stops of what is held inside bar `t`, and fill them."""
     for j in range(len(book.cells)):
         cell = book.cells[j]
         opened, volume = market.open[t, j], market.volume[t, j]

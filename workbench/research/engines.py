@@ -242,6 +242,7 @@ def _not_spans(simulation: Simulation) -> str:
         "holdings are financed, or pay and split": len(market.events) > 0,
         "entries rest at a limit": terms.entry.offset < math.inf,
         "orders have a least notional": sizing.least > 0,
+        "there is a maintenance margin": sizing.maintenance > 0,
         "positions are rebalanced while held": sizing.mode > 0 or simulation.every is not None,
     }
     return next((why for why, holds in reasons.items() if holds), "")

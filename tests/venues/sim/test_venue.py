@@ -14,6 +14,7 @@ from workbench.core.signal import Side
 from workbench.costs import fees
 from workbench.costs.costs import Costs
 from workbench.errors import RefusedError
+from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.terms import plain_terms
 from workbench.venues.sim.venue import SimVenue
 
@@ -215,3 +216,62 @@ def test_protection_watches_quotes_too(market):
     assert len(market.fills()) == 1
     market.venue.on_quote(Quote("AAPL", START, 94.0, 95.0))
     assert market.fills()[1] == (f"{name}-loss", "sell", D(10), D(94))
+
+
+def called(symbols=("AAPL",), **options):
+    """A market whose venue lends up to four times, and calls margin below 0.24."""
+    market = Market(symbols=symbols)
+    sizing = plain_terms().sizing._replace(leverage=4.0, maintenance=0.24)
+    market.venue = SimVenue(symbols, 10_000.0, plain_terms()._replace(sizing=sizing), **options)
+    return market
+
+
+def test_margin_is_called_for_orders_of_any_kind():
+    market = called()
+    assert market.venue.is_idle
+    market.send(quantity=D(300))
+    market.bar(100, 100, 100, 100)
+    assert not market.venue.is_idle
+    market.bar(100, 101, 80, 90)  # a debt of 20,000: 300 p - 20,000 = 0.24 * 300 p
+    order_id, side, quantity, price = market.fills()[-1]
+    assert (order_id, side, quantity) == ("o1-liquidation", "sell", D(300))
+    assert float(price) == pytest.approx(20_000 / 228)
+    order = market.venue.order("o1-liquidation")
+    assert (order.type, order.parent_id, order.state.value) == (OrderType.MARKET, "o1", "filled")
+    assert market.venue.is_idle
+
+
+def test_quotes_call_margin_and_what_has_none_waits_for_its_own():
+    market = called(("AAPL", "IBM"))
+    market.send(quantity=D(200))
+    market.send(symbol="IBM", side="sell", quantity=D(100))
+
+    def quote(symbol, bid):
+        market.day += 1
+        at = START + timedelta(days=market.day)
+        market.venue.on_quote(Quote(symbol, at, bid, bid + 1.0))
+
+    quote("AAPL", 100.0)
+    quote("IBM", 100.0)
+    assert len(market.fills()) == 2
+    quote("AAPL", 60.0)
+    assert [fill[0] for fill in market.fills()[2:]] == ["o1-liquidation"]
+    assert market.venue.order("o2-liquidation").state.value == "accepted"
+    quote("IBM", 99.0)
+    assert market.fills()[-1] == ("o2-liquidation", "buy", D(100), D(100))
+    assert market.venue.positions() == []
+
+
+def test_a_margin_call_goes_on_after_a_restart(tmp_path):
+    first = called(("AAPL", "IBM"), memory=Memory(tmp_path / "venue.jsonl"))
+    first.send(quantity=D(200))
+    first.send(symbol="IBM", quantity=D(150))
+    first.bars(AAPL=(100, 100, 100, 100, 1e6), IBM=(100, 100, 100, 100, 1e6))
+    first.bars(AAPL=(60, 60, 60, 60, 1e6))
+    first.venue.state.memory.close()
+    again = called(("AAPL", "IBM"), memory=Memory(tmp_path / "venue.jsonl"))
+    again.bars(IBM=(90, 90, 90, 90, 1e6))
+    assert [fill[0] for fill in again.fills()[2:]] == ["o1-liquidation", "o2-liquidation"]
+    assert again.venue.positions() == []
+    assert again.venue.is_idle
+    again.venue.state.memory.close()

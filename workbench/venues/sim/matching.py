@@ -17,7 +17,16 @@ from workbench.core.bar import Bar
 from workbench.core.money import decimal
 from workbench.core.order import Order, OrderState, OrderType, TimeInForce
 from workbench.core.signal import Side
-from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL, EntryCode, Quote, Want
+from workbench.kernels.codes import (
+    LIQUIDATION,
+    LOSS,
+    MARKET,
+    PROFIT,
+    TRAIL,
+    EntryCode,
+    Quote,
+    Want,
+)
 from workbench.kernels.entries import entry_hit, is_stopped_first, limit_price
 from workbench.kernels.rules import (
     affordable,
@@ -36,14 +45,21 @@ __all__ = [
     "expire_day",
     "expire_limits",
     "fill_pending",
+    "leg",
+    "protect",
     "watch_stops",
     "work_resting",
 ]
 
 BOTH_INSIDE = "both stops lay inside the bar"
 _SMALL = "below the least notional"
-_NAMES = {LOSS: "loss", PROFIT: "profit", TRAIL: "trail"}
-_TYPES = {LOSS: OrderType.STOP, PROFIT: OrderType.LIMIT, TRAIL: OrderType.TRAILING_STOP}
+_NAMES = {LOSS: "loss", PROFIT: "profit", TRAIL: "trail", LIQUIDATION: "liquidation"}
+_TYPES = {
+    LOSS: OrderType.STOP,
+    PROFIT: OrderType.LIMIT,
+    TRAIL: OrderType.TRAILING_STOP,
+    LIQUIDATION: OrderType.MARKET,
+}
 
 
 class Range(NamedTuple):
@@ -162,8 +178,8 @@ def watch_stops(state: VenueState, ranges: Mapping[str, Range]) -> None:
             if both:
                 state.path_dependent.add(execution)
         if kind != MARKET:
-            slot = _leg(state, owner, (kind, level, both))
-            _protect(state, slot, Quote(base, reach.volume, 0.0), reach.time)
+            slot = leg(state, owner, (kind, level, both))
+            protect(state, slot, Quote(base, reach.volume, 0.0), reach.time)
         elif cell.units > 0.0:
             cell.best = max(cell.best, reach.high)
         else:
@@ -262,16 +278,24 @@ def _expires(state: VenueState, slot: Slot) -> bool:
     return state.terms.costs.expires > 0.0 or slot.order.tif is TimeInForce.IOC
 
 
-def _leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
-    """Put a triggered stop in the place of what waited for a bar."""
+def leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
+    """Put a triggered stop, or a margin call, in the place of what waited for a bar.
+
+    Parameters
+    ----------
+    owner : Order
+        That opened the position.
+    hit : tuple
+        Kind, level (NaN is none), and whether the path inside the bar decided.
+    """
     kind, level, both = hit
     symbol = owner.symbol
     units = state.book.cell(symbol).units
     for slot in list(state.open.values()):
         adds = slot.order.type is OrderType.LIMIT and slot.side * units > 0.0
         if slot.order.symbol == symbol and (slot.order.type is OrderType.MARKET or adds):
-            state.finish(slot, OrderState.CANCELED, "a stop closed the position")
-    price = decimal(level, "level")
+            state.finish(slot, OrderState.CANCELED, "what is held is being closed")
+    price = None if math.isnan(level) else decimal(level, "level")
     is_limit = kind == PROFIT
     order = Order(
         order_id=f"{owner.order_id}-{_NAMES[kind]}",
@@ -293,7 +317,8 @@ def _leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:
     return slot
 
 
-def _protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> None:
+def protect(state: VenueState, slot: Slot, quote: Quote, time: datetime) -> None:
+    """Fill a leg as far as the bar's volume allows."""
     allowed = _allowed(state, slot.order.symbol, quote.volume)
     quantity = fillable(slot.remaining, allowed)
     price = quote.price

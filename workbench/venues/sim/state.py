@@ -14,8 +14,8 @@ from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType, Protection
 from workbench.core.ports import Update
 from workbench.core.posting import Posting
-from workbench.kernels.codes import MARKET, StopCode, Terms
-from workbench.kernels.rules import fee_of
+from workbench.kernels.codes import LIQUIDATION, LOSS, MARKET, PROFIT, TRAIL, StopCode, Terms
+from workbench.kernels.rules import fee_of, penalty
 from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.statement import Statement
@@ -90,6 +90,8 @@ class VenueState:
         What the venue reports.
     memory : Memory, optional
         Keeps all of it through a restart.
+    openers : dict
+        Per symbol that is held the order that opened the position.
     path_dependent : set of str
         The executions that the order of prices inside a bar decided.
     small : int
@@ -109,10 +111,16 @@ class VenueState:
     fills: list[Fill] = field(default_factory=list)
     outbox: deque[Update] = field(default_factory=deque)
     stops: dict[str, tuple[StopCode, Order]] = field(default_factory=dict)
+    openers: dict[str, Order] = field(default_factory=dict)
     path_dependent: set[str] = field(default_factory=set)
     small: int = 0
     inside: dict[str, tuple[float, str]] = field(default_factory=dict)
     postings: int = 0
+
+    @property
+    def may_call(self) -> bool:
+        """Whether there is a holding that margin may be called for."""
+        return self.terms.sizing.maintenance > 0.0 and bool(self.openers)
 
     @property
     def next_execution(self) -> str:
@@ -162,6 +170,8 @@ class VenueState:
         """Book a fill and tell of it."""
         order, terms = slot.order, self.terms
         fee = fee_of(deal.quantity, deal.price, deal.is_maker, self.book.traded, terms.costs)
+        if slot.kind == LIQUIDATION:
+            fee += penalty(deal.quantity, deal.price, terms.costs)
         is_new = self.book.trade(order.symbol, slot.side, deal.quantity, deal.price, fee)
         slot.filled += deal.quantity
         fill = Fill(
@@ -240,7 +250,11 @@ class VenueState:
         symbol = slot.order.symbol
         if self.book.cell(symbol).units == 0.0:
             self.stops.pop(symbol, None)
-        elif is_new or slot.order.protection is not None:
+            self.openers.pop(symbol, None)
+            return
+        if is_new:
+            self.openers[symbol] = slot.order
+        if is_new or slot.order.protection is not None:
             code = stop_code(slot.order.protection)
             if code is None:
                 self.stops.pop(symbol, None)
@@ -253,7 +267,12 @@ class VenueState:
             self.memory.write("order", slot.order)
 
 
-_LEGS = {OrderType.STOP: 1, OrderType.LIMIT: 2, OrderType.TRAILING_STOP: 3}
+_LEGS = {
+    OrderType.STOP: LOSS,
+    OrderType.LIMIT: PROFIT,
+    OrderType.TRAILING_STOP: TRAIL,
+    OrderType.MARKET: LIQUIDATION,
+}
 
 
 def stop_code(protection: Protection | None) -> StopCode | None:

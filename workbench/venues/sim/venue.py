@@ -19,6 +19,7 @@ from workbench.kernels.codes import Terms
 from workbench.venues.sim import matching
 from workbench.venues.sim.carry import Due, accrue
 from workbench.venues.sim.floats import FloatBook
+from workbench.venues.sim.margin import call_margin
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.state import VenueState
 from workbench.venues.sim.statement import Statement
@@ -161,8 +162,8 @@ class SimVenue:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a bar could change nothing: no order is open and no stop is watched."""
-        return not self.state.open and not self.state.stops
+        """Whether a bar could change nothing: no order, stop or margin is to be looked at."""
+        return not (self.state.open or self.state.stops or self.state.may_call)
 
     # data -----------------------------------------------------------------------------
 
@@ -192,6 +193,8 @@ class SimVenue:
         matching.expire_limits(state)
         if state.stops:
             matching.watch_stops(state, ranges)
+        if state.may_call:
+            call_margin(state, ranges)
 
     def accrue(self, due: Mapping[str, Due], years: float, time: datetime) -> None:
         """Book what is due before the open of a bar: splits, dividends, funding, interest.
@@ -251,11 +254,12 @@ class SimVenue:
             }
             if ours:
                 self._fill_side(reach, symbol, list(ours))
+        price = quote.bid if state.book.cell(symbol).units > 0.0 else quote.ask
+        reach = matching.Range(price, price, price, math.inf, quote.time)
         if symbol in state.stops:
-            units = state.book.cell(symbol).units
-            price = quote.bid if units > 0.0 else quote.ask
-            reach = matching.Range(price, price, price, math.inf, quote.time)
             matching.watch_stops(state, {symbol: reach})
+        if state.may_call:
+            call_margin(state, {symbol: reach})
 
     def _fill_side(self, reach: matching.Range, symbol: str, names: list[str]) -> None:
         # only this side of this symbol may be filled at this price: the rest is set aside
