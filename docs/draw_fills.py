@@ -17,7 +17,9 @@ import pandas as pd
 
 import workbench as wb
 from workbench.backtest.engine import prepare
+from workbench.backtest.frames import LIQUIDATED
 from workbench.backtest.result import Result
+from workbench.kernels.carry import KINDS
 
 FOLDER = Path(__file__).parent / "images" / "fills"
 Rows = list[tuple[float, ...]]
@@ -38,7 +40,10 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Scene:
-    """Bars per symbol as (open, high, low, close[, volume]), targets per bar, and choices."""
+    """Bars per symbol as (open, high, low, close[, volume]), targets per bar, and choices.
+
+    `due` are dividends, splits and funding by their name and bar, the same for all symbols.
+    """
 
     title: str
     bars: dict[str, Rows]
@@ -46,6 +51,7 @@ class Scene:
     choices: dict[str, Any] = field(default_factory=dict)
     first: str = "2024-01-01"
     step: str = "1D"
+    due: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def run(self) -> Result:
         """Run the engine."""
@@ -55,6 +61,9 @@ class Scene:
             symbol: pd.DataFrame([(*row, 1e6)[:5] for row in rows], index, fields, dtype=float)
             for symbol, rows in self.bars.items()
         }
+        for part in parts.values():
+            for name, values in self.due.items():
+                part[name] = pd.Series(values).reindex(range(len(index))).to_numpy()
         frame = pd.concat(parts, axis=1, names=["symbol", "field"]).swaplevel(axis=1)
         frame.index.name = "time"
         frame = frame.sort_index(axis=1, level=0, sort_remaining=False)
@@ -146,6 +155,38 @@ SCENES = {
         first="2024-01-22",
         step="7D",
     ),
+    "interest": Scene(
+        "Over a weekend: three days of interest at 6 %, and of a fee of 3 % for what is short",
+        {"A": [FLAT] * 4, "B": [FLAT] * 4},
+        [[2, -0.5]] * 4,
+        {
+            "cash": 100_000.0,
+            "calendar": "XNYS",
+            "sizing": wb.Sizing(leverage=3),
+            "costs": wb.Costs(financing=wb.financing.Financing(margin_bps=600, borrow_bps=300)),
+        },
+        first="2024-01-17",
+        step="1B",
+    ),
+    "funding": Scene(
+        "A funding of 0.1 % on bars 2 and 3: what is held pays it, what the open buys does not",
+        {"A": [FLAT, FLAT, FLAT, (100, 102, 99, 101)]},
+        [0.5, 1, 1, 1],
+        step="8h",
+        due={"funding": {2: 0.001, 3: 0.001}},
+    ),
+    "dividend": Scene(
+        "Raw bars: a dividend of 4 on bar 2, two new units for each old one on bar 3",
+        {"A": [FLAT, FLAT, (96, 98, 95, 97), (48.5, 50, 48, 49), (49, 50, 48, 49)]},
+        [1, 1, 1, 0, 0],
+        due={"dividend": {2: 4.0}, "split": {3: 2.0}},
+    ),
+    "margin": Scene(
+        "Twice the equity is held: liquidated where equity is down to 30 % of what is held",
+        {"A": [FLAT, (100, 102, 98, 99), (98, 99, 66, 80), (80, 84, 78, 83)]},
+        [2, 2, 2, 2],
+        {"sizing": wb.Sizing(leverage=2, maintenance=0.3)},
+    ),
     "cash": Scene(
         "Shared cash: the sale of B pays for A on the same bar",
         {"A": [FLAT, FLAT, (102, 104, 101, 103)], "B": [FLAT, FLAT, (98, 99, 96, 97)]},
@@ -155,18 +196,34 @@ SCENES = {
 
 
 def told(result: Result) -> list[str]:
-    """Return what happened, a line per fill, and the band where there is one."""
+    """Return what happened, a line per booking and per fill, and the band where there is one."""
     place = {time: k for k, time in enumerate(result.bars.index)}
     types = result.orders.set_index("order_id")["type"]
-    lines = [
-        f"bar {place[fill.time]}: {fill.side} {fill.quantity:.4g} {fill.symbol} at "
-        f"{fill.price:.6g} ({types[fill.order_id].replace('_', ' ')})"
-        for fill in result.fills.itertuples()
-    ]
+    found = [(row, f"bar {row}: {text}") for row, text in _booked(result)]
+    for fill in result.fills.itertuples():
+        kind = types[fill.order_id].replace("_", " ")
+        if fill.order_id.endswith(LIQUIDATED):
+            kind = "liquidation"
+        row = place[fill.time]
+        text = f"{fill.side} {fill.quantity:.4g} {fill.symbol} at {fill.price:.6g} ({kind})"
+        found.append((row, f"bar {row}: {text}"))
+    lines = [text for _, text in sorted(found, key=lambda one: one[0])]
     if result.best_equity is not None and (result.best_equity != result.equity).any():
         worst, best = result.equity.iloc[-1], result.best_equity.iloc[-1]
         lines.append(f"equity at the end: {worst:,.2f}, at best {best:,.2f}")
     return lines
+
+
+def _booked(result: Result) -> list[tuple[int, str]]:
+    """Return what was booked before opens: splits, and what holdings brought in and cost."""
+    found = []
+    if "split" in result.bars:
+        for row, values in enumerate(result.bars["split"].to_numpy()):
+            found += [(row, f"a split, {v:g} for 1") for v in values if not np.isnan(v)]
+    words = {"margin": "interest on margin", "borrow": "borrow fee"}
+    for row, amounts in enumerate(result.carry[list(KINDS)].to_dict("records")):
+        found += [(row, f"{words.get(k, k)} {v:+,.2f}") for k, v in amounts.items() if v]
+    return found
 
 
 def drawn(scene: Scene) -> str:

@@ -62,7 +62,7 @@ def test_columns_are_those_of_the_contract(result):
     assert " ".join(result.fills) == "time symbol side quantity price fee slippage order_id"
     assert " ".join(result.round_trips) == (
         "symbol side entry_time exit_time entry_price exit_price quantity pnl return bars fees "
-        "path_dependent"
+        "path_dependent carried"
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.backtest import tearsheet_tables as tables
 from workbench.backtest.measures.tables import drawdown_table
 from workbench.backtest.tearsheet import write
 from workbench.errors import UsageError
@@ -117,7 +118,7 @@ def test_a_strategy_that_never_traded_still_has_a_sheet(tmp_path):
     text = words_of(write(made, tmp_path / "idle.html"))
     assert "No closed round trip." in text
     assert "No drawdown." in text
-    assert "nan" not in text.lower().replace("nan where", "").replace("nan without", "")
+    assert not re.search(r"\bnan\b(?! where| without)", text.lower())
 
 
 def test_an_unknown_theme_leaves_nothing_behind(result, tmp_path):
@@ -156,3 +157,31 @@ def test_it_opens_without_a_network(result, tmp_path, visit, theme):
             tab.set_viewport_size({"width": width, "height": 900})
             tab.wait_for_timeout(300)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_was_carried_is_told(tmp_path):
+    bars = wb.bars("AAPL", start="2010", end="2012")
+    bars["dividend"] = np.where(np.arange(len(bars)) % 60 == 30, 0.5, 0.0)
+    bars.attrs["adjustment"] = "none"
+    financing = wb.financing.Financing(margin_bps=600, cash_bps=100)
+    result = wb.backtest(
+        wb.strategies.SmaCross(fast=5, slow=20), bars, record=False,
+        costs=wb.Costs(fee=wb.fees.Bps(5), financing=financing),
+    )  # fmt: skip
+    told = dict(tables.costs(result))
+    assert told["Dividends"] == tables.money(result.carry["dividend"].sum(), 2)
+    assert told["Interest on cash"] == tables.money(result.carry["cash"].sum(), 2)
+    assert "Borrow fees" not in told
+    gained = result.stats["end_equity"] - result.cash
+    before = gained + result.stats["fees"] - result.carry[["cash", "margin"]].sum().sum()
+    assert told["Gain before costs"] == tables.money(before)
+    trips = result.round_trips
+    assert trips["carried"].sum() > 0
+    text = words_of(write(result, tmp_path / "sheet.html"))
+    assert "Carried" in text
+    assert tables.money(trips.nlargest(1, "pnl")["carried"].iloc[0], 2) in text
+
+
+def test_where_nothing_is_carried_nothing_is_said_of_it(result, tmp_path):
+    assert "Carried" not in words_of(write(result, tmp_path / "sheet.html"))
+    assert not {"Dividends", "Funding"} & set(dict(tables.costs(result)))

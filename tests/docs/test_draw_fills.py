@@ -56,3 +56,15 @@ def test_the_scenes_show_what_their_titles_say():
         "bar 3: buy 3",
     ]
     assert len(told("lot")) == 1
+    assert told("interest")[2:] == [
+        "bar 2: interest on margin -8.22",
+        "bar 2: borrow fee -4.11",
+        "bar 3: interest on margin -24.66",
+        "bar 3: borrow fee -12.33",
+    ]
+    assert [line for line in told("funding") if "funding" in line] == [
+        "bar 2: funding -0.50",
+        "bar 3: funding -1.00",
+    ]
+    assert told("dividend")[1:3] == ["bar 2: dividend +40.00", "bar 3: a split, 2 for 1"]
+    assert told("margin")[1] == "bar 2: sell 20 A at 71.4286 (liquidation)"

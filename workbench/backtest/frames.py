@@ -134,6 +134,7 @@ def trips_frame(
 
     One that is still open has no exit time, and is valued at `marks` (one per symbol):
     its ``exit_price`` is the average over what was sold and what is left at that mark.
+    ``carried`` is what it received (negative: paid) while it was held, a part of ``pnl``.
     """
     is_open = trips["exit"] < 0
     rest = trips["entered"] - trips["left"]
@@ -156,5 +157,6 @@ def trips_frame(
             "bars": last - trips["entry"],
             "fees": trips["fees"],
             "path_dependent": trips["both"] > 0,
+            "carried": trips["carried"],
         }
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest.measures.tables import drawdown_table
+from workbench.kernels.carry import KINDS
 
 __all__ = [
     "conventions", "costs", "drawdowns", "facts", "money", "names", "number",
@@ -16,6 +17,13 @@ __all__ = [
 ]  # fmt: skip
 
 _UNKNOWN = "n/a"
+_CARRIED = {
+    "margin": "Interest on margin",
+    "cash": "Interest on cash",
+    "borrow": "Borrow fees",
+    "funding": "Funding",
+    "dividend": "Dividends",
+}
 Pairs = list[tuple[str, str]]
 
 
@@ -144,7 +152,8 @@ def drawdowns(equity: pd.Series, cash: float) -> dict[str, Any]:
 
 
 def trips(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return a table of round trips."""
+    """Return a table of round trips; what they carried stands in it where there is such a thing."""
+    is_carried = bool((frame["carried"] != 0.0).any())
     rows = [
         [
             _cell(str(row["symbol"])),
@@ -158,24 +167,31 @@ def trips(frame: pd.DataFrame) -> dict[str, Any]:
             _cell(percent(row["return"], signed=True), tone(row["return"])),
             _cell(number(row["bars"], 0)),
             _cell(money(row["fees"], 2)),
+            *([_cell(money(row["carried"], 2))] if is_carried else []),
         ]
         for _, row in frame.iterrows()
     ]
     heads = ["Symbol", "Side", "Entry", "Exit", "In at", "Out at", "Quantity", "Profit", "Return",
-             "Bars", "Fees"]  # fmt: skip
+             "Bars", "Fees", *(["Carried"] if is_carried else [])]  # fmt: skip
     return {"columns": heads, "rows": rows, "words": [0, 1]}
 
 
 def costs(result: Any) -> Pairs:
-    """Return what trading cost, and by which rules."""
+    """Return what trading and holding cost, and by which rules.
+
+    Dividends are no cost: they are in the gain before costs as they are in the one after.
+    """
     stats = result.stats
     gained = stats["end_equity"] - result.cash
-    paid = stats["fees"] + stats["slippage"]
+    carried = {kind: float(result.carry[kind].sum()) for kind in KINDS}
+    held = sum(amount for kind, amount in carried.items() if kind != "dividend")
+    paid = stats["fees"] + stats["slippage"] - held
     return [
         ("Starting cash", money(result.cash)),
         ("Fills", f"{len(result.fills):,}"),
         ("Fees", money(stats["fees"], 2)),
         ("Slippage", money(stats["slippage"], 2)),
+        *((_CARRIED[kind], money(amount, 2)) for kind, amount in carried.items() if amount),
         ("Gain after costs", money(gained)),
         ("Gain before costs", money(gained + paid)),
         ("Rules", str(result.choices.get("costs", "see conventions"))),
