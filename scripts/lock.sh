@@ -12,7 +12,7 @@ export_lock() {
     } > "$out"
 }
 uv lock --quiet "$@"
-export_lock requirements.lock --extra vectorbt --extra venues --extra learn --extra portfolio --extra search
+export_lock requirements.lock --extra vectorbt --extra venues --extra learn --extra portfolio --extra search --extra sql --extra postgres
 export_lock requirements-test.lock --all-extras
 if grep -nE '://|--(extra-)?index-url|--find-links' requirements.lock requirements-test.lock; then
     echo "a lock file carries an address" >&2

@@ -35,12 +35,14 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.quality import quality
     from workbench.data.resample import resample
     from workbench.data.schema import as_bars
+    from workbench.data.sql import sql
     from workbench.live.compare import compare
     from workbench.live.replay import replay
     from workbench.research.check import check
     from workbench.research.holdout import holdout
     from workbench.research.sweep import sweep
     from workbench.research.walk_forward import walk_forward
+    from workbench.runs.revisions import revisions
     from workbench.strategy import library as strategies
     from workbench.strategy import rules
     from workbench.strategy.allocation import Allocation
@@ -60,6 +62,8 @@ _FACE = {
     "plan": "workbench.data.plan:plan",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
+    "sql": "workbench.data.sql:sql",
+    "revisions": "workbench.runs.revisions:revisions",
     "quality": "workbench.data.quality:quality",
     "resample": "workbench.data.resample:resample",
     "align": "workbench.data.align:align",
@@ -133,8 +137,10 @@ __all__ = [
     "record_actions",
     "replay",
     "resample",
+    "revisions",
     "rules",
     "slippage",
+    "sql",
     "stats",
     "strategies",
     "sweep",

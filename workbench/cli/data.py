@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,9 +12,12 @@ import workbench as wb
 from workbench.cli.show import frame, out
 from workbench.config import load_settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["app"]
 
-app = typer.Typer(help="Bars: list, fetch, judge.", no_args_is_help=True)
+app = typer.Typer(help="Bars: list, fetch, judge, compare, compact.", no_args_is_help=True)
 
 Symbols = Annotated[list[str], typer.Argument(help="One or more symbols.")]
 Frame = Annotated[str, typer.Option(help="1m, 1h, 1d, …")]
@@ -80,3 +83,68 @@ def quality(symbols: Symbols, timeframe: Frame = "1d", source: Source = None) ->
     report = wb.quality(wb.bars(wanted, timeframe, source=source))
     out.print(escape(str(report)), soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def diff(
+    symbols: Annotated[list[str] | None, typer.Argument(help="These; all by default.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="1m, 1h, 1d, …")] = None,
+    source: Source = None,
+    since: Annotated[str | None, typer.Option(help="Only what changed after it.")] = None,
+    again: Annotated[bool, typer.Option(help="Ask the source for what is stored again.")] = False,
+) -> None:
+    """Show bars that a vendor restated, and the saved runs that this touches; exit 1 if any."""
+    if again:
+        _ask_again(symbols, timeframe, source)
+    found = wb.revisions(symbols, timeframe, source, since)
+    out.print(escape(str(found)), soft_wrap=True)
+    if len(found):
+        out.print(frame(_short(found.table), limit=200))
+    if len(found.runs):
+        out.print(frame(found.runs, limit=200))
+    raise typer.Exit(1 if len(found) else 0)
+
+
+@app.command()
+def compact() -> None:
+    """Move live bars to the Parquet files, and make of many small files few."""
+    from workbench.data.catalog import Catalog
+
+    catalog = Catalog.of(load_settings())
+    try:
+        moved = catalog.compact()
+    finally:
+        catalog.close()
+    if moved.empty:
+        out.print("No live bar was waiting; small files were joined.")
+        return
+    out.print(frame(moved, limit=200))
+
+
+def _ask_again(symbols: list[str] | None, timeframe: str | None, source: str | None) -> None:
+    from workbench.core.timeframe import Timeframe
+    from workbench.data import sources
+    from workbench.data.catalog import Catalog
+
+    settings = load_settings()
+    catalog = Catalog.of(settings)
+    meant = None if timeframe is None else Timeframe.parse(timeframe)
+    for name, length, symbol in catalog.names():
+        if (
+            (symbols and symbol not in symbols)
+            or (meant is not None and length != meant)
+            or (source is not None and name != source)
+        ):
+            continue
+        told = catalog.read(name, length, symbol)
+        if told is not None and len(told[0]):
+            index = told[0].index
+            end = index[-1] + length.delta
+            catalog.again(sources.find(name, settings), symbol, length, index[0], end)
+
+
+def _short(table: pd.DataFrame) -> pd.DataFrame:
+    short = table.copy()
+    for name in ("time", "stored", "replaced"):
+        short[name] = short[name].dt.strftime("%Y-%m-%d %H:%M")
+    return short

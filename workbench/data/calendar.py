@@ -33,6 +33,7 @@ __all__ = [
     "zone_of",
 ]
 
+_UTC = pd.DatetimeTZDtype("ns", "UTC")
 _DAY = 86_400_000_000_000
 _FROM, _EARLY = "1990-01-01", "1930-01-01"
 _YEAR = {"XNYS": (252.0, 390.0), "XNAS": (252.0, 390.0), ALWAYS: (365.0, 1440.0)}
@@ -228,8 +229,8 @@ def zone_of(calendar: str) -> str:
 
 def utc_index(nanoseconds: Longs) -> pd.DatetimeIndex:
     """Return an index of UTC times named ``time`` from nanoseconds since 1970; NaT stays NaT."""
-    index = pd.DatetimeIndex(nanoseconds.astype("datetime64[ns]"))
-    return index.tz_localize("UTC").rename("time")
+    whole = np.asarray(nanoseconds).astype("int64", copy=False)
+    return pd.DatetimeIndex(whole, dtype=_UTC, name="time")
 
 
 def _known(times: pd.DatetimeIndex, frame: Timeframe, calendar: str) -> Longs:

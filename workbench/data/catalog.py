@@ -195,18 +195,20 @@ class Catalog:
         told = told or Manifest(symbol, str(frame), source)
         return self._both(shelf, live, (None, None)), told
 
-    def revisions(self, source: str, timeframe: Timeframe | str, symbol: str) -> Versions:
-        """Return what no longer stands, what came later included that has not been compacted."""
+    def history(
+        self, source: str, timeframe: Timeframe | str, symbol: str
+    ) -> tuple[Versions, Versions]:
+        """Return the bars that stand and those that no longer do, live rows included."""
         frame = Timeframe.parse(timeframe)
         shelf = self.shelf(source, frame, symbol)
-        gone = [shelf.revisions()]
-        standing = shelf.versions()
-        for batch in self.live.batches():
+        batches = self.live.batches()
+        standing, gone = shelf.versions(), [Versions.none(), shelf.revisions()]
+        for batch in batches:
             if (batch.source, batch.timeframe, batch.symbol) == (source, str(frame), symbol):
                 for piece in self.live.rounds(batch):
                     standing, superseded = merge(standing, piece)
                     gone.append(superseded)
-        return stack([Versions.none(), *gone])
+        return standing, stack(gone)
 
     def compact(self) -> pd.DataFrame:
         """Move the live rows to the chunks, and make of many small chunks few.

@@ -29,10 +29,10 @@ __all__ = [
     "EVERYTHING",
     "Chunk",
     "Window",
-    "assemble",
+    "check_chunk",
     "damaged",
     "load_chunk",
-    "read_table",
+    "read_bars",
     "save_chunk",
 ]
 
@@ -42,6 +42,7 @@ EVERYTHING: Window = (None, None)
 
 ROWS = 65_536
 _STORED, _REPLACED = "_stored", "_replaced"
+_NO_BARS = ("time", _STORED, _REPLACED)
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 
@@ -73,11 +74,6 @@ class Chunk:
     fetched: str
     source: str
     fingerprint: str
-
-    def is_cut_by(self, window: Window) -> bool:
-        """Tell whether it may hold a bar outside a window."""
-        low, high = window
-        return (low is not None and self.first < low) or (high is not None and self.last >= high)
 
     def meets(self, window: Window) -> bool:
         """Tell whether it may hold a bar of a window."""
@@ -120,83 +116,78 @@ def save_chunk(folder: Path, stem: str, versions: Versions, source: str) -> Chun
     )  # fmt: skip
 
 
-def read_table(
-    folder: Path, chunk: Chunk, window: Window = EVERYTHING, *, is_bare: bool = True
-) -> pa.Table:
-    """Return the rows of a chunk in a window, as they are in the file.
+def check_chunk(folder: Path, chunk: Chunk) -> None:
+    """Raise a DataError where a chunk is not what was written."""
+    _open(folder, chunk)
+
+
+def read_bars(
+    folder: Path, met: Sequence[Chunk], columns: Sequence[str], window: Window = EVERYTHING
+) -> pd.DataFrame:
+    """Return the bars of chunks that follow each other in time as one frame.
 
     Parameters
     ----------
     folder : Path
-    chunk : Chunk
+    met : sequence of Chunk
+    columns : sequence of str
+        Their order; columns it does not name come after. One that a chunk lacks is NaN there.
     window : (int or None, int or None)
-    is_bare : bool
-        Leave out when each bar was stored.
 
     Raises
     ------
     FileNotFoundError
-        It is not there; a newer manifest may name another.
+        A file is not there; a newer manifest may name another.
     DataError
-        The file is not what was written; nothing is touched.
+        A file is not what was written; nothing is touched.
     """
-    path = folder / chunk.file
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != chunk.fingerprint:
-        raise damaged(path, "its content does not match the fingerprint in the manifest")
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        names = [n for n in file.schema_arrow.names if not (is_bare and n in (_STORED, _REPLACED))]
-        if chunk.is_cut_by(window):
-            return _cut(file.read_row_groups(_groups(file, window), columns=names), window)
-        return file.read(columns=names)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, (str(error) or repr(error)).splitlines()[0][:200]) from error
+    files = [_open(folder, chunk) for chunk in met]
+    groups = [_groups(file, window) for file in files]
+    rows = sum(
+        file.metadata.row_group(group).num_rows
+        for file, some in zip(files, groups, strict=True)
+        for group in some
+    )
+    told = {field.name: field.type for file in files for field in file.schema_arrow}
+    names = [n for n in dict.fromkeys([*columns, *told]) if n in told and n not in _NO_BARS]
+    exact = all(
+        is_number(field.type)
+        for file in files
+        for field in file.schema_arrow
+        if field.name not in _NO_BARS
+    )
+    if not exact:  # texts among them
+        tables = [_table(*some) for some in zip(files, groups, strict=True)]
+        return _cut(_assembled(tables, names), window)
+    times, block = np.empty(rows, dtype=np.int64), np.empty((len(names), rows))
+    at = 0
+    for file, some in zip(files, groups, strict=True):
+        have = [name for name in names if name in file.schema_arrow.names]
+        # batch by batch: the memory of one is used for the next
+        for batch in file.iter_batches(ROWS, some, ["time", *have], use_threads=False):
+            span = slice(at, at + batch.num_rows)
+            at = span.stop
+            times[span] = batch["time"].cast(pa.int64()).to_numpy()
+            for row, name in enumerate(names):
+                if name in have:
+                    decode(pa.chunked_array([batch[name]]), block[row, span])
+                else:
+                    block[row, span] = np.nan
+    frame = pd.DataFrame(block.T, index=utc_index(times), columns=names, copy=False)
+    return _cut(frame, window)
 
 
 def load_chunk(folder: Path, chunk: Chunk, window: Window = EVERYTHING) -> Versions:
-    """Return the bars of a chunk with the instants at which they were stored."""
-    table = read_table(folder, chunk, window, is_bare=False)
+    """Return the bars of a chunk with the instants at which they were stored; see `read_bars`."""
+    file = _open(folder, chunk)
+    table = _table(file, _groups(file, window))
     stored = table[_STORED].cast(pa.int64()).to_numpy()
     ends = table[_REPLACED].cast(pa.int64()).to_numpy() if _REPLACED in table.column_names else None
-    keep = [name for name in table.column_names if name not in (_STORED, _REPLACED)]
-    return Versions(assemble([table.select(keep)]), stored, ends)
-
-
-def assemble(tables: Sequence[pa.Table], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Return tables that follow each other in time as one frame.
-
-    Parameters
-    ----------
-    tables : sequence of pyarrow.Table
-    columns : sequence of str, optional
-        The order; columns it does not name come after. One that a table lacks is NaN there.
-    """
-    names = list(dict.fromkeys([*columns, *(n for t in tables for n in t.column_names)]))
-    names = [n for n in names if n != "time" and any(n in t.column_names for t in tables)]
-    rows = sum(table.num_rows for table in tables)
-    times = np.empty(rows, dtype=np.int64)
-    numbers = [n for n in names if all(is_number(t[n].type) for t in tables if n in t.column_names)]
-    block = np.empty((len(numbers), rows))
-    at = 0
-    for table in tables:
-        span = slice(at, at + table.num_rows)
-        at = span.stop
-        times[span] = table["time"].cast(pa.int64()).to_numpy()
-        for row, name in enumerate(numbers):
-            if name in table.column_names:
-                decode(table[name], block[row, span])
-            else:
-                block[row, span] = np.nan
-    index = utc_index(times)
-    frame = pd.DataFrame(block.T, index=index, columns=numbers, copy=False)
-    if len(numbers) == len(names):
-        return frame
-    for name in names:
-        if name not in numbers:
-            parts = [_plain(table, name) for table in tables]
-            frame[name] = pd.concat(parts, ignore_index=True).to_numpy()
-    return frame[names]
+    names = [name for name in table.column_names if name not in _NO_BARS]
+    bars = _assembled([table], names)
+    first, last = _edges(bars, window)
+    inside = slice(first, last)
+    return Versions(bars.iloc[inside], stored[inside], None if ends is None else ends[inside])
 
 
 def damaged(path: Path, why: str) -> DataError:
@@ -214,8 +205,26 @@ def _is_packed(table: pa.Table, name: str) -> bool:
     return bool(name == "time" or pa.types.is_decimal64(kind))
 
 
+def _open(folder: Path, chunk: Chunk) -> pq.ParquetFile:
+    path = folder / chunk.file
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != chunk.fingerprint:
+        raise damaged(path, "its content does not match the fingerprint in the manifest")
+    try:
+        return pq.ParquetFile(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, (str(error) or repr(error)).splitlines()[0][:200]) from error
+
+
+def _table(file: pq.ParquetFile, groups: list[int]) -> pa.Table:
+    return file.read_row_groups(groups)
+
+
 def _groups(file: pq.ParquetFile, window: Window) -> list[int]:
+    """Return the row groups that may hold a bar of a window."""
     low, high = window
+    if low is None and high is None:
+        return list(range(file.num_row_groups))
     chosen = []
     for number in range(file.num_row_groups):
         told = file.metadata.row_group(number).column(0).statistics
@@ -225,15 +234,32 @@ def _groups(file: pq.ParquetFile, window: Window) -> list[int]:
     return chosen
 
 
-def _cut(table: pa.Table, window: Window) -> pa.Table:
-    times = table["time"].cast(pa.int64()).to_numpy()
+def _edges(bars: pd.DataFrame, window: Window) -> tuple[int, int]:
+    times = pd.DatetimeIndex(bars.index).asi8
     low, high = window
     first = 0 if low is None else int(np.searchsorted(times, low))
     last = len(times) if high is None else int(np.searchsorted(times, high))
-    return table.slice(first, max(0, last - first))
+    return first, max(first, last)
 
 
-def _plain(table: pa.Table, name: str) -> pd.Series:
-    if name not in table.column_names:
-        return pd.Series(np.full(table.num_rows, np.nan), dtype=object)
-    return pd.Series(table[name].to_numpy())
+def _cut(bars: pd.DataFrame, window: Window) -> pd.DataFrame:
+    first, last = _edges(bars, window)
+    return bars if (first, last) == (0, len(bars)) else bars.iloc[first:last]
+
+
+def _assembled(tables: Sequence[pa.Table], names: Sequence[str]) -> pd.DataFrame:
+    frames = []
+    for table in tables:
+        columns: dict[str, Any] = {}
+        for name in names:
+            if name not in table.column_names:
+                columns[name] = np.full(table.num_rows, np.nan)
+            elif is_number(table[name].type):
+                columns[name] = np.empty(table.num_rows)
+                decode(table[name], columns[name])
+            else:
+                columns[name] = table[name].to_numpy()
+        times = table["time"].cast(pa.int64()).to_numpy()
+        frames.append(pd.DataFrame(columns, index=utc_index(times)))
+    whole = pd.concat(frames) if len(frames) > 1 else frames[0]
+    return whole.rename_axis("time")

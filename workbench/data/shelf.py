@@ -27,10 +27,10 @@ from workbench.data.chunks import (
     EVERYTHING,
     Chunk,
     Window,
-    assemble,
+    check_chunk,
     damaged,
     load_chunk,
-    read_table,
+    read_bars,
     save_chunk,
 )
 from workbench.data.manifest import FILE, Manifest, load_manifest, to_text
@@ -120,18 +120,19 @@ class FolderShelf:
         """See `Shelf.revisions`."""
         return self._steady(self._gone)
 
-    def files(self) -> list[Path]:
-        """Return the files that hold the bars that stand."""
+    def files(self) -> tuple[list[Path], list[Path]]:
+        """Return the files of the bars that stand, and of those that no longer do."""
         told = load_manifest(self.folder)
         if told is not None:
-            return [self.folder / chunk.file for chunk in told.chunks]
+            chunks, gone = told.chunks, told.revisions
+            return [self.folder / c.file for c in chunks], [self.folder / c.file for c in gone]
         path = self.folder / previous.FILE
-        return [path] if path.is_file() else []
+        return ([path] if path.is_file() else []), []
 
     def check(self) -> None:
         """Raise a DataError where a file is not what was written."""
         if self._previous() is None:
-            self._steady(lambda told: [read_table(self.folder, c) for c in _files(told)])
+            self._steady(self._checked)
 
     def put(self, fresh: Versions, note: Note) -> int:
         """See `Shelf.put`."""
@@ -199,8 +200,13 @@ class FolderShelf:
 
     def _bars(self, told: Manifest, window: Window) -> pd.DataFrame:
         met = [chunk for chunk in told.chunks if chunk.meets(window)]
-        tables = [read_table(self.folder, chunk, window) for chunk in met]
-        return assemble(tables, told.columns) if tables else empty_bars(told.columns)
+        return (
+            read_bars(self.folder, met, told.columns, window) if met else empty_bars(told.columns)
+        )
+
+    def _checked(self, told: Manifest) -> None:
+        for chunk in _files(told):
+            check_chunk(self.folder, chunk)
 
     def _gone(self, told: Manifest) -> Versions:
         return stack(

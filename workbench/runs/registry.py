@@ -25,7 +25,7 @@ from workbench.config import load_settings
 from workbench.errors import DataError, UsageError, nearest
 from workbench.runs.manifest import Manifest, plain
 
-__all__ = ["list_runs", "load", "save"]
+__all__ = ["list_runs", "load", "load_manifest", "save"]
 
 Frame = pd.DataFrame | pd.Series
 
@@ -119,6 +119,19 @@ def load(run_id: str, folder: Path | str | None = None) -> tuple[Manifest, dict[
     if manifest.run_id != run_id:
         raise _corrupt(path, f"its manifest is that of {manifest.run_id!r}")
     return manifest, {name: _read(path, name, entry) for name, entry in index["frames"].items()}
+
+
+def load_manifest(run_id: str, folder: Path | str | None = None) -> Manifest:
+    """Read the manifest of a saved run, without its frames.
+
+    Raises
+    ------
+    UsageError
+        No such run.
+    DataError
+        Its manifest is damaged.
+    """
+    return Manifest.from_dict(_index(_find(_home(folder), run_id))["manifest"])
 
 
 def list_runs(folder: Path | str | None = None) -> pd.DataFrame:
