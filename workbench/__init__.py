@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.resample import resample
     from workbench.data.schema import as_bars
     from workbench.data.sql import sql
+    from workbench.data.universe import Universe, universe
     from workbench.live.compare import compare
     from workbench.live.replay import replay
     from workbench.research.check import check
@@ -59,6 +60,8 @@ _FACE = {
     "bars": "workbench.data.loader:bars",
     "actions": "workbench.data.actions:actions",
     "record_actions": "workbench.data.actions:record_actions",
+    "universe": "workbench.data.universe:universe",
+    "Universe": "workbench.data.universe:Universe",
     "plan": "workbench.data.plan:plan",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
@@ -115,6 +118,7 @@ __all__ = [
     "Sizing",
     "Stops",
     "Strategy",
+    "Universe",
     "__version__",
     "actions",
     "align",
@@ -145,6 +149,7 @@ __all__ = [
     "strategies",
     "sweep",
     "ta",
+    "universe",
     "walk_forward",
 ]
 

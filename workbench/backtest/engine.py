@@ -149,6 +149,7 @@ def prepare(
     inferred = tuple(
         text for text in info.inferred if not (calendar and text.startswith("calendar"))
     )
+    inferred += tuple(checked.attrs.get("caveats", ()))
     choices: dict[str, Any] = {
         "fill": fill if isinstance(fill, str) else repr(fill),
         "sizing": repr(sizing or Sizing()),

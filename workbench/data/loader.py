@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from workbench.config import load_settings
+from workbench.config import Settings, load_settings
 from workbench.core.ports import BarSource
 from workbench.core.timeframe import Timeframe
 from workbench.data import coverage
@@ -22,6 +22,8 @@ from workbench.data.holes import Hole, Holes
 from workbench.data.plan import Watch, coverage_span, estimate
 from workbench.data.raw import Told, told_of
 from workbench.data.schema import Dropped, check_bars, fingerprint
+from workbench.data.survivors import told_of_members, with_members
+from workbench.data.universe import Universe
 from workbench.data.window import When, moment_of, names_of, window_of
 from workbench.errors import UsageError, nearest
 from workbench.venues.paging import PagedSource
@@ -33,7 +35,7 @@ Window = tuple[pd.Timestamp | None, pd.Timestamp | None]
 
 
 def bars(
-    symbols: str | Sequence[str],
+    symbols: str | Sequence[str] | Universe,
     timeframe: str | Timeframe = "1d",
     start: When = None,
     end: When = None,
@@ -49,9 +51,10 @@ def bars(
 
     Parameters
     ----------
-    symbols : str or sequence of str
+    symbols : str, sequence of str, or wb.Universe
         ``"AAPL"`` gives single columns, ``["AAPL", "IBM"]`` two levels ``(field, symbol)``
-        over the union of the times; a bar that a symbol does not have is NaN.
+        over the union of the times; a bar that a symbol does not have is NaN. A universe
+        gives all who were members in the range, and a column ``member``: see `wb.universe`.
     timeframe : str
         ``"1m" "5m" "1h" "1d" "1w"``… as far as the source has it.
     start, end : str, date, datetime or Timestamp, optional
@@ -96,21 +99,43 @@ def bars(
     >>> len(aapl), aapl.attrs["calendar"]
     (250, 'XNYS')
     """
-    wanted, is_one = names_of(symbols)
+    window = window_of(start, end)
+    named = symbols.between(*window) if isinstance(symbols, Universe) else symbols
+    wanted, is_one = names_of(named)
     frame = Timeframe.parse(timeframe)
     check_adjustment(adjust)
-    window = window_of(start, end)
     settings = load_settings()
     then, catalog, book = moment_of(as_of), Catalog.of(settings), ActionBook.open(settings)
     request = _Wanted(tuple(wanted), frame, window, adjust, catalog, book, then)
     loaded: dict[str, pd.DataFrame] = {}
     passed: list[PassedOver] = []
+    if isinstance(symbols, Universe):
+        loaded, passed, absent = _members(request, wanted, settings, source)
+        return with_members(_finish(loaded, frame, False, passed), symbols, absent)
     for name in wanted:
         names = candidates(settings, source, name)
-        found, _, others = first_that_can(settings, names, name, request.of(name))
-        loaded[name] = found
+        loaded[name], _, others = first_that_can(settings, names, name, request.of(name))
         passed += others
-    return _finish(loaded, frame, is_one, passed)
+    return told_of_members(_finish(loaded, frame, is_one, passed), symbols)
+
+
+def _members(
+    request: _Wanted, wanted: list[str], settings: Settings, source: str | Sequence[str] | None
+) -> tuple[dict[str, pd.DataFrame], list[PassedOver], dict[str, str]]:
+    """Load what can be had of a universe; the rest is told."""
+    loaded: dict[str, pd.DataFrame] = {}
+    passed: list[PassedOver] = []
+    absent: dict[str, str] = {}
+    for name in wanted:
+        names, alone = candidates(settings, source, name), replace(request, symbols=(name,))
+        try:
+            loaded[name], _, others = first_that_can(settings, names, name, alone.of(name))
+            passed += others
+        except UsageError as error:
+            absent[name] = error.message
+            if len(absent) == len(wanted):
+                raise
+    return loaded, passed, absent
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ from workbench.risk.context import Context
 from workbench.risk.gate import Gate
 from workbench.store.database import Database
 from workbench.store.migrate import open_database
+from workbench.strategy.membership import barred
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
 from workbench.trading.manager import ReplayManager
@@ -188,13 +189,15 @@ class Runner:
         opinions = opinions_of(
             self.strategy, self.simulation.bars, self.simulation.symbols, self.times, self.prices
         )
+        out = barred(self.simulation.bars)
         for row in _shown(range(len(self.times)), progress):
             self._trade(row)
             closes = self.prices[3, row].tolist()
             marks = dict(zip(self.simulation.symbols, closes, strict=True))
             self.venue.mark(marks)
             self.decider.book.mark(marks)
-            self.targets[row] = opinions.at(row)
+            wanted = opinions.at(row)
+            self.targets[row] = wanted if out is None else np.where(out[row], 0.0, wanted)
             self._decide(row, opinions.limits)
             self._close(row)
             self.manager.flush()

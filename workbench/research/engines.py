@@ -96,6 +96,7 @@ class Engine:
         if template == "own":
             is_single = len(simulation.symbols) == 1
             by_rule = is_single and wanted != "each" and simulation.every is None
+            by_rule &= "member" not in simulation.bars
             template = Template.of(grid) if by_rule else None
         self.template = template
         why = {"events": _not_events(simulation, self.template), "spans": _not_spans(simulation)}

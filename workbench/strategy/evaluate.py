@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import UsageError
+from workbench.strategy.membership import of_members
 from workbench.strategy.rules import stated
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
     -------
     ndarray
         float64, (rows, symbols), symbols in the order of ``bars["close"]``; NaN is no opinion.
-        Yes and no (booleans) become 1 and 0.
+        Yes and no (booleans) become 1 and 0. Where the bars have a column ``member``, targets
+        of who is none are 0.
 
     Raises
     ------
@@ -60,6 +62,10 @@ def evaluate(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
 
 def unchecked(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
     """Return what `evaluate` does, without a look for infinite targets."""
+    return of_members(_wanted(strategy, bars), bars)
+
+
+def _wanted(strategy: BaseStrategy, bars: pd.DataFrame) -> np.ndarray:
     targets = getattr(strategy, "targets", None)
     if targets is None or isinstance(strategy, type):
         raise UsageError(
