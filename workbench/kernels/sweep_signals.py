@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from workbench.kernels.codes import Floats, Integers
 from workbench.kernels.compile import jit
 
-__all__ = ["AND", "FLAT", "GE", "GT", "KEEP", "LONG", "NOT", "OR", "SHORT", "Rules", "signals"]
+__all__ = [
+    "AND", "FLAT", "GE", "GT", "KEEP", "KNOWN", "LONG", "NOT", "OR", "SHORT", "XOR", "Rules",
+    "signals",
+]  # fmt: skip
 
-GT, GE, AND, OR, NOT = 0, 1, 2, 3, 4
-"""The operations; the first two push an answer, the others work on the last ones."""
+GT, GE, KNOWN, AND, OR, XOR, NOT = 0, 1, 2, 3, 4, 5, 6
+"""The operations; the first three push an answer, the others work on the last ones."""
 
 KEEP, LONG, FLAT, SHORT = 0, 1, 2, 3
 """The answer for a bar: no opinion, or what to hold."""
@@ -32,9 +35,10 @@ class Rules(NamedTuple):
     Parameters
     ----------
     table : ndarray, shape (R, T)
-        Rows of indicators; NaN at most up to ``first``.
+        Rows of indicators.
     first : ndarray of int64, shape (R,)
-        The first bar from which a row is known to the end.
+        The first bar from which a row is known to the end; before it all is NaN, unless the
+        rule states where it has an opinion.
     program : ndarray of int64, shape (K, 3)
         Operation, left operand, right operand.
     ends : ndarray of int64, shape (3,)
@@ -44,6 +48,10 @@ class Rules(NamedTuple):
         Per point and operand the row of `table`, -1 for a number.
     numbers : ndarray, shape (P, S)
         The numbers.
+    states_known : bool
+        Whether the third program tells where there is an opinion, and the rest is flat. An
+        empty one is always true, and what is compared with NaN is false. Without, a program
+        has no answer before all of its rows are known.
     """
 
     table: Floats
@@ -52,6 +60,7 @@ class Rules(NamedTuple):
     ends: Integers
     rows: Integers
     numbers: Floats
+    states_known: bool = False
 
 
 @jit
@@ -88,14 +97,27 @@ def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
 
 
 @jit
+def is_known(first: int, row: Floats, out: Bytes) -> None:
+    """Answer where a row is no NaN; it is none from `first` on."""
+    if first <= 0:
+        out[:] = 1
+        return
+    for i in range(len(out)):
+        out[i] = row[i] == row[i]
+
+
+@jit
 def join(op: int, out: Bytes, other: Bytes) -> None:
     """Join two answers into the first."""
     if op == AND:
         for i in range(len(out)):
             out[i] = out[i] & other[i]
-    else:
+    elif op == OR:
         for i in range(len(out)):
             out[i] = out[i] | other[i]
+    else:
+        for i in range(len(out)):
+            out[i] = out[i] ^ other[i]
 
 
 @jit
@@ -119,6 +141,10 @@ def ask(p: int, begin: int, end: int, t: int, rules: Rules, stack: Bytes) -> int
         elif op >= AND:
             depth -= 1
             join(op, stack[depth - 1], stack[depth])
+        elif op == KNOWN:
+            row = rules.rows[p, a]
+            is_known(rules.first[row] - t, rules.table[row, t : t + bars], stack[depth])
+            depth += 1
         else:
             left, right = rules.rows[p, a], rules.rows[p, b]
             out = stack[depth]
@@ -146,6 +172,9 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
         To work in.
     out : ndarray of uint8, shape (bars,)
     """
+    if rules.states_known:
+        opinions(p, t, rules, stack, out)
+        return
     bars = len(out)
     is_holding = rules.ends[2] == rules.ends[1]
     known = ask(p, 0, rules.ends[0], t, rules, stack)
@@ -169,6 +198,23 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     since = ask(p, rules.ends[1], rules.ends[2], t, rules, stack)
     begin = max(min(since - t, bars), 0)
     add_flat(out[begin:], yes[begin:])
+
+
+@jit
+def opinions(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
+    """Write the answers of a rule that states where it has an opinion."""
+    yes = stack[0]
+    ask(p, 0, rules.ends[0], t, rules, stack)
+    for i in range(len(out)):
+        out[i] = FLAT - yes[i]  # which makes it LONG
+    if rules.ends[1] > rules.ends[0]:
+        ask(p, rules.ends[0], rules.ends[1], t, rules, stack)
+        for i in range(len(out)):
+            out[i] |= (yes[i] & (out[i] == FLAT)) * SHORT
+    if rules.ends[2] > rules.ends[1]:
+        ask(p, rules.ends[1], rules.ends[2], t, rules, stack)
+        for i in range(len(out)):
+            out[i] *= yes[i]
 
 
 @jit

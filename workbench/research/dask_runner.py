@@ -53,6 +53,7 @@ class Workers:
         self.engine = engine.name
         self.bars = len(engine.simulation.bars)
         self.cost: Cost | None = None
+        self.findings: list[str] = []
         self._seconds: float | None = None  # of a point on one thread
         self._memory = 0
         self._pending: dict[Any, Integers] = {}

@@ -19,6 +19,7 @@ from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
 from workbench.kernels.sweep_spans import run_spans, run_spans_of, together
 from workbench.kernels.sweep_tables import Tables, tables
 from workbench.research.templates import Template
+from workbench.research.traced import Tracing
 from workbench.strategy.evaluate import evaluate, unchecked
 from workbench.strategy.lines import Lines
 
@@ -99,6 +100,7 @@ class Engine:
             by_rule &= "member" not in simulation.bars
             template = Template.of(grid) if by_rule else None
         self.template = template
+        self._is_traced = template is None and wanted not in ("each", "events")
         why = {"events": _not_events(simulation, self.template), "spans": _not_spans(simulation)}
         if why.get(wanted):
             raise UsageError(
@@ -170,10 +172,35 @@ class Engine:
         assert self.template is not None  # noqa: S101 - the caller looks
         at = self.grid.places()
         found = Lines(self.simulation.bars)
+        boxes = _boxes(self.template, at, points, (most or _ROWS) // (8 * found.shape[0]))
+        return self._parts(self._ruled(boxes, at, found))
+
+    def traced(self, points: Integers, most: int) -> Tracing | None:
+        """Return what reads the targets of points, None where they are to be asked for.
+
+        Parameters
+        ----------
+        points : ndarray of int
+            On the first and the last of them and on some between, what was read is compared
+            with the targets themselves.
+        most : int
+            Bytes of indicator rows at a time.
+        """
+        if not self._is_traced or self.simulation.every is not None:
+            return None
+        return Tracing.of(self.grid, self.simulation, points, most)
+
+    def read(self, tracing: Tracing, points: Integers) -> Iterator[tuple[Integers, Floats]]:
+        """Run points whose targets can be read, in blocks as `blocks` does; others are left."""
+        return self._parts(tracing.parts(points))
+
+    def _parts(
+        self, parts: Iterator[tuple[Integers, Rules | None]]
+    ) -> Iterator[tuple[Integers, Floats]]:
+        """Run points part by part, each in blocks."""
         with ThreadPoolExecutor(self.threads) as pool:
-            limit, started = most or _ROWS, time.perf_counter()
-            boxes = _boxes(self.template, at, points, limit // (8 * found.shape[0]))
-            for box, rules in self._ruled(boxes, at, found):
+            started = time.perf_counter()
+            for box, rules in parts:
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
                 self.made = (time.perf_counter() - started, len(box))
                 table = np.empty((len(box), len(_STATS)))
@@ -217,7 +244,8 @@ class Engine:
                 self._run(self.simulation.taken(targets), table[k])
             return
         table[begin:end, 0] = np.nan
-        if self.name == "events":
+        is_long = rules.ends[0] == rules.ends[1]  # and never short
+        if self.name == "events" and is_long:
             run_events(begin, end, rules, self._tables, table)
         elif self._is_spanned:
             run_spans(begin, end, rules, self._bars, self._setting, table)

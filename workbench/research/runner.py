@@ -32,6 +32,7 @@ STATS = NAMES[2:]  # without the labels of the first and the last bar
 # What one point may raise without ending the others: what a strategy's own code raises.
 _EXPOSURE, _TURNOVER = STATS.index("exposure"), STATS.index("turnover")
 _ROWS, _RESULTS = 96 * 2**20, 128 * 2**20  # bytes of indicators at a time, where there is room
+_FEW = 16  # points, for which it is not worth reading their targets
 _FAILURES = (WorkbenchError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -88,6 +89,8 @@ class Runner(Protocol):
     """How many bars a point runs on."""
     cost: Cost | None
     """What further points cost; None until it is known."""
+    findings: list[str]
+    """What is to be told of how the points were run."""
 
     def run(self, numbers: Integers) -> Generator[Done, None, None]:
         """Run points of the grid; closing the iterator ends it early."""
@@ -97,8 +100,9 @@ class Runner(Protocol):
 class Local:
     """The engines, in this process and on all of its cores.
 
-    The points of a strategy that states a rule run in blocks by threads; those of other
-    strategies one by one, their indicators computed once.
+    The points of a strategy that states a rule run in blocks by threads. So do those of
+    others whose targets can be read as one; the rest one by one, their indicators computed
+    once.
 
     Parameters
     ----------
@@ -128,11 +132,15 @@ class Local:
         self.engine = self._engine.name
         self.bars = len(simulation.bars)
         self.cost: Cost | None = None
+        self.findings: list[str] = []
 
     def run(self, numbers: Integers) -> Generator[Done, None, None]:
         """Run points of the grid; a point depends on no other, so neither do its numbers."""
         if self._engine.template is not None:
             yield from self._blocks(numbers)
+            return
+        numbers = yield from self._read(numbers)
+        if not len(numbers):
             return
         with self._memo():
             if self.cost is None:
@@ -141,13 +149,30 @@ class Local:
                 yield self._point(k)
 
     def _blocks(self, numbers: Integers) -> Iterator[Done]:
-        """Run the points of a rule; the first block tells what the others will cost."""
+        """Run the points of a rule."""
         most, engine = self._room(), self._engine
         if self.cost is None and len(numbers) > 1:  # the first point has the kernels loaded
             yield from (self._judged(*block) for block in engine.blocks(numbers[:1], most))
             numbers = numbers[1:]
-        started = time.perf_counter()
-        for at, rows in engine.blocks(numbers, most):
+        yield from self._timed(engine.blocks(numbers, most))
+
+    def _read(self, numbers: Integers) -> Generator[Done, None, Integers]:
+        """Run the points whose targets can be read; return those that are left."""
+        if len(numbers) < _FEW:
+            return numbers
+        most = min(_ROWS, (self._budget.room - self._engine.memory) // 2)
+        tracing = self._engine.traced(numbers, most)
+        if tracing is None:
+            return numbers
+        self.findings = [tracing.told]
+        if tracing.is_trusted:
+            yield from self._timed(self._engine.read(tracing, numbers))
+        return np.array(tracing.left, np.int64)
+
+    def _timed(self, blocks: Iterator[tuple[Integers, Floats]]) -> Iterator[Done]:
+        """Take blocks of points; the first tells what the others will cost."""
+        engine, started = self._engine, time.perf_counter()
+        for at, rows in blocks:
             if self.cost is None:
                 made, points = engine.made  # the indicators, which the points of a part share
                 each = (time.perf_counter() - started - made) / len(at)

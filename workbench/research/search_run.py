@@ -107,6 +107,7 @@ class Searching:
         self.grid = Scatter(space.base, names, np.arange(asked.trials), [])
         self.engine, self.bars = "auto", 0
         self.cost: Cost | None = None
+        self.findings: list[str] = []
         self._from: Proposals = proposals(asked, space)
         self._pruning = None if asked.prune is None else Pruning(asked.prune, asked.more)
         self._column = STATS.index(asked.objective)
@@ -194,6 +195,7 @@ class Searching:
                 self._costs[id(simulation)] = runner.cost
                 if simulation is self._simulation:
                     self.engine, self.cost = runner.engine, runner.cost
+                    self.findings = runner.findings
                 failures = {int(numbers[k]): error for k, error in done.failures.items()}
                 yield Done(numbers[done.numbers], done.rows, failures)
 

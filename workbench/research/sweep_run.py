@@ -150,3 +150,4 @@ class Run:
             )
         if kept.kept_said:
             yield f"not kept: {kept.kept_said}; the table of this sweep has them all"
+        yield from self.runner.findings
