@@ -76,7 +76,9 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     error, or has no opinion on any bar, is left out of the table and told in the findings;
     only where no point succeeds is the first error raised. The same call gives the same
     table to the bit, whatever the number of cores, the memory and the interruptions. The
-    points of a strategy that states a rule run on all cores, those of other strategies one
+    points of a strategy that states a rule run on all cores, and so do those of one whose
+    targets can be read as such: comparisons of columns and indicators of ``wb.ta``, joined and
+    made into 1, -1, 0 and NaN; the findings then say "traced". Those of other strategies run one
     by one, their indicators computed once.
 
     Parameters
