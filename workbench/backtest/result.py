@@ -18,7 +18,6 @@ from workbench.backtest.scrutiny import examine
 from workbench.backtest.tape import Run, RunRecord
 from workbench.kernels.carry import KINDS
 from workbench.kernels.trips import Trips
-from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -196,6 +195,9 @@ class Result:
 
     def count(self) -> None:
         """Append the run to the workspace's ledger of trials; a failure becomes a finding."""
+        # The settings, which say where the ledger is, take half a second to load.
+        from workbench.runs.ledger import Ledger, Trial
+
         sharpe = self._measured[0]["sharpe"]
         said = Ledger.open().record([Trial(self.manifest, sharpe, self.periods_per_year)])
         if said:
