@@ -61,8 +61,12 @@ def _line(row: Row) -> str:
     mark = "" if row.holds else " **missed**"
     return (
         f"| {row.work} | {row.peer} | {row.ours:.4g} {row.unit} | {row.theirs:.4g} {row.unit} "
-        f"| {row.ratio:,.1f}{mark} | {row.at_least:g} |\n"
+        f"| {_ratio(row)}{mark} | {row.at_least:g} |\n"
     )
+
+
+def _ratio(row: Row) -> str:
+    return f"{row.ratio:,.1f}" if row.ratio >= 1 else f"{row.ratio:.3f}"
 
 
 def _write(text: str) -> None:
