@@ -42,6 +42,9 @@ test: env-test ## the whole suite
 	@bash scripts/find_browser.sh || true
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests workbench
 
+soak: env-test ## the tests that take many minutes, e.g. 200 kills of a fetch
+	$(BIN)/python -m pytest -m soak --soak tests
+
 check: env-test ## ruff, mypy --strict on the package, import-linter
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -7,6 +7,19 @@ from contextlib import contextmanager
 
 import pytest
 
+
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="run the tests that take many minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--soak"):
+        skip = pytest.mark.skip(reason="takes many minutes: make soak")
+        for item in items:
+            if "soak" in item.keywords:
+                item.add_marker(skip)
+
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -164,10 +164,14 @@ class LiveRows:
     def _select(self, statement: str, wanted: dict[str, Any]) -> list[Any]:
         if not self.path.is_file():
             return []
-        address = f"file:{quote(str(self.path.absolute()))}?mode=ro"
         try:
-            with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
-                return connection.execute(statement, wanted).fetchall()
+            try:
+                return self._read(statement, wanted)
+            except sqlite3.OperationalError as error:
+                if "readonly" not in str(error):
+                    raise
+                self._open()  # its writer was killed: only who may write can put it in order
+                return self._read(statement, wanted)
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):  # made this very moment
                 return []
@@ -183,6 +187,12 @@ class LiveRows:
                 path=str(self.path),
                 rule="damaged file",
             ) from error
+
+    def _read(self, statement: str, wanted: dict[str, Any]) -> list[Any]:
+        # Who only reads takes a connection that cannot write, and need not load SQLAlchemy.
+        address = f"file:{quote(str(self.path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
+            return connection.execute(statement, wanted).fetchall()
 
     def _rows(self, batch: Batch, window: Window) -> Versions:
         wanted = {
