@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         Bars, database, runs and reports; ``data`` by default.
     database_url : str, optional
         An SQLAlchemy address; by default an SQLite file in `data_dir`.
+    bars_url : str, optional
+        A PostgreSQL address where bars are kept instead of in files, best set in the
+        environment: ``postgresql://user:password@host/database``.
     dask : str, optional
         The address of a Dask scheduler whose workers run sweeps, ``tcp://host:8786``.
     source : str
@@ -144,6 +147,7 @@ class Settings(BaseSettings):
     workspace: Path
     data_dir: Path = Path("data")
     database_url: str | None = None
+    bars_url: SecretStr | None = None
     dask: str | None = None
     source: str = "sample"
     sources: Orders = {}

@@ -69,7 +69,12 @@ class Catalog:
     @classmethod
     def of(cls, settings: Settings) -> Catalog:
         """Return the catalog of a workspace, where its settings say that bars are kept."""
-        return cls(settings.folder("bars"))
+        if settings.bars_url is None:
+            return cls(settings.folder("bars"))
+        from workbench.data.postgres import PostgresShelves  # a driver that few need
+
+        shelves = PostgresShelves(settings.bars_url.get_secret_value())
+        return cls(settings.folder("bars"), shelves=shelves)
 
     def shelf(self, source: str, timeframe: Timeframe | str, symbol: str) -> Shelf:
         """Return where the bars of a symbol are kept; nothing need be there."""
