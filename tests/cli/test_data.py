@@ -24,3 +24,21 @@ def test_actions_are_added_and_shown(workbench, tmp_path):
     assert "2010-03-01" in said
     assert "workspace" in said
     assert "dividend" in said
+
+
+def test_diff_and_compact_tell_what_changed(workbench, tmp_path):
+    from workbench.data.catalog import Catalog
+
+    workbench("data", "fetch", "AAPL")
+    assert "no bar was restated" in workbench("data", "diff")
+    assert "No live bar was waiting" in workbench("data", "compact")
+    catalog = Catalog(tmp_path / "data" / "bars")
+    bars, _ = catalog.read("sample", "1d", "AAPL")
+    changed = bars.iloc[[5]].assign(volume=7.0)
+    changed.attrs["timeframe"] = "1d"
+    catalog.live.append("sample", "AAPL", changed, 2_000_000_000_000_000)
+    catalog.close()
+    assert "AAPL" in workbench("data", "compact")
+    told = workbench("data", "diff", "AAPL", code=1)
+    assert "1 bar was restated (AAPL)" in told
+    assert "volume" in told
