@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.sql import sql
     from workbench.data.universe import Universe, universe
     from workbench.live.compare import compare
+    from workbench.live.feeds import feed
     from workbench.live.replay import replay
     from workbench.research.check import check
     from workbench.research.holdout import holdout
@@ -63,6 +64,7 @@ _FACE = {
     "universe": "workbench.data.universe:universe",
     "Universe": "workbench.data.universe:Universe",
     "plan": "workbench.data.plan:plan",
+    "feed": "workbench.live.feeds:feed",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
     "sql": "workbench.data.sql:sql",
@@ -128,6 +130,7 @@ __all__ = [
     "check",
     "compare",
     "errors",
+    "feed",
     "fees",
     "financing",
     "holdout",

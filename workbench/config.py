@@ -30,7 +30,14 @@ from pydantic_settings import (
 
 from workbench.errors import UsageError, nearest
 
-__all__ = ["RiskLimits", "Settings", "VenueSettings", "find_workspace", "load_settings"]
+__all__ = [
+    "FeedSettings",
+    "RiskLimits",
+    "Settings",
+    "VenueSettings",
+    "find_workspace",
+    "load_settings",
+]
 
 AssetClass = Literal["stock", "crypto"]
 
@@ -62,6 +69,8 @@ class VenueSettings(BaseModel):
     ----------
     url : str, optional
         Where its REST interface is: a proxy, a sandbox, a test's own server.
+    stream_url : str, optional
+        The same for its stream, without a path.
     per_minute : float, optional
         Requests a minute of your plan, e.g. 5 of Polygon's free one.
     timeout : float
@@ -79,12 +88,45 @@ class VenueSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str | None = None
+    stream_url: str | None = None
     per_minute: float | None = Field(None, gt=0)
     timeout: float = Field(20.0, gt=0)
     attempts: int = Field(5, ge=1)
     backoff: float = Field(0.5, gt=0)
     delay_minutes: float | None = Field(None, ge=0)
     feed: str | None = None
+
+
+class FeedSettings(BaseModel):
+    """How live feeds behave; ``[feeds]`` in the settings' file.
+
+    Parameters
+    ----------
+    mute_seconds : float
+        Without an event for so long, in an open market, a connection is given up and made
+        anew. Where only bars come, the length of a bar is added.
+    tolerance_seconds : float
+        How long an event is held so that an older one may overtake it.
+    grace_seconds : float
+        How long after its end a bar waits for trades.
+    longest_wait_seconds : float
+        Between two tries to connect, at most.
+    backfill_seconds : float
+        How long to wait for the bars of a gap.
+    keep_trades, keep_quotes, keep_bars : int
+        How many of each are kept in memory per symbol.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mute_seconds: float = Field(15.0, gt=0)
+    tolerance_seconds: float = Field(0.25, ge=0)
+    grace_seconds: float = Field(1.0, ge=0)
+    longest_wait_seconds: float = Field(30.0, gt=0)
+    backfill_seconds: float = Field(60.0, gt=0)
+    keep_trades: int = Field(10_000, ge=1)
+    keep_quotes: int = Field(10_000, ge=1)
+    keep_bars: int = Field(5_000, ge=1)
 
 
 def _orders(value: Any) -> Any:
@@ -122,6 +164,8 @@ class Settings(BaseSettings):
         Credentials; in the environment or ``.env``, never in a file that is shared.
     venues : table
         What differs from a vendor's usual terms, by its name; see `VenueSettings`.
+    feeds : FeedSettings
+        How live feeds behave.
     files_dir : Path, optional
         Where the source ``files`` finds its CSV and Parquet files.
     host, port : str, int
@@ -156,6 +200,7 @@ class Settings(BaseSettings):
     polygon_key: SecretStr | None = None
     finnhub_key: SecretStr | None = None
     venues: dict[str, VenueSettings] = {}
+    feeds: FeedSettings = FeedSettings()
     files_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65_535)

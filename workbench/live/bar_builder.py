@@ -6,7 +6,7 @@ same bars afterwards, to the bit: volumes are summed exactly and rounded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import fsum, isnan, nan
@@ -216,9 +216,16 @@ class LongerBars:
         known = bar.known_at or known_at(bar.time, self.source, self.calendar)
         return ended + (self._end(symbol) if known >= span.end else [])
 
-    def advance(self, now: datetime) -> list[Bar]:
-        """Return the bars that have ended by the clock, though no bar came after them."""
-        over = [symbol for symbol, growing in self._growing.items() if growing.end <= now]
+    def advance(self, now: datetime, without: Collection[str] = ()) -> list[Bar]:
+        """Return the bars that have ended by the clock, though no bar came after them.
+
+        Those of the symbols in `without` are kept: some of what they are made of may be missing.
+        """
+        over = [
+            symbol
+            for symbol, growing in self._growing.items()
+            if growing.end <= now and symbol not in without
+        ]
         return [bar for symbol in over for bar in self._end(symbol)]
 
     def _belongs(self, time: datetime) -> _Span | None:

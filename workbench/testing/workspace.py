@@ -27,7 +27,12 @@ _KEYS = {
 }
 
 
-def point_at(folder: Path, servers: Mapping[str, WireServer], **terms: float) -> None:
+def point_at(
+    folder: Path,
+    servers: Mapping[str, WireServer],
+    streams: Mapping[str, str] | None = None,
+    **terms: float,
+) -> None:
     """Write ``workbench.toml`` and ``.env`` so that vendors are found at servers of the test.
 
     Parameters
@@ -36,6 +41,8 @@ def point_at(folder: Path, servers: Mapping[str, WireServer], **terms: float) ->
         The workspace.
     servers : mapping of str to WireServer
         By vendor, as in `VENDORS`.
+    streams : mapping of str to str
+        By vendor, the address of its stream.
     **terms
         Of all of them, as in `workbench.config.VenueSettings`; by default quick ones.
     """
@@ -43,6 +50,8 @@ def point_at(folder: Path, servers: Mapping[str, WireServer], **terms: float) ->
     for name, server in servers.items():
         path = "/api/v1" if name == "finnhub" else ""
         lines += [f"[venues.{name}]", f'url = "{server.url}{path}"']
+        if name in (streams or {}):
+            lines.append(f'stream_url = "{(streams or {})[name]}"')
         lines += [f"{key} = {value}" for key, value in {**_TERMS, **terms}.items()]
         secrets += [f"WORKBENCH_{key}={value}" for key, value in _KEYS.get(name, {}).items()]
     (folder / "workbench.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from workbench.venues.ccxt.client import NAMED, Exchange
 from workbench.venues.history import Answer, VendorHistory
 from workbench.venues.rows import FIELDS
 
-__all__ = ["CcxtHistory"]
+__all__ = ["CcxtHistory", "opened_exchange"]
 
 _MILLI = 1_000_000
 _PAGES = {"binance": 1000, "bybit": 1000, "coinbase": 300, "kraken": 720}
@@ -45,7 +45,7 @@ class CcxtHistory(VendorHistory):
 
     def __init__(self, exchange: str, settings: Settings) -> None:
         self.name = exchange if exchange in NAMED else f"ccxt:{exchange}"
-        self._exchange = _opened(exchange, settings)
+        self._exchange = opened_exchange(exchange, settings)
         self._id = exchange
         self.page_bars = _PAGES.get(exchange, 500)
         self.first = pd.Timestamp(_FIRST.get(exchange, "2011-01-01"), tz="UTC")
@@ -118,7 +118,7 @@ _OPENED: dict[tuple[str, str], Exchange] = {}
 _GUARD = threading.Lock()
 
 
-def _opened(name: str, settings: Settings) -> Exchange:
+def opened_exchange(name: str, settings: Settings) -> Exchange:
     """Return an exchange; its list of markets is kept for the life of the process."""
     key = (name, f"{settings.folder('limits')} {settings.venue(name)!r}")
     with _GUARD:

@@ -1,0 +1,187 @@
+"""Alpaca's streams: stocks, crypto and news, as msgpack or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgpack
+
+from workbench.config import Settings
+from workbench.core.bar import Bar
+from workbench.core.depth import Depth
+from workbench.core.headline import Headline
+from workbench.core.ports import Event
+from workbench.core.quote import Quote
+from workbench.core.trade import Trade
+from workbench.venues.paging import is_crypto
+from workbench.venues.socket import Endpoint, SocketConnection, address, refusal, trouble
+from workbench.venues.stream import Part, VendorStream, Wanted
+
+__all__ = ["AlpacaStream"]
+
+VENDOR = "alpaca"
+_HOST = "wss://stream.data.alpaca.markets"
+_MINUTE = timedelta(minutes=1)
+_CHANNELS = {"trades": "trades", "quotes": "quotes", "bars": "bars", "books": "orderbooks"}
+# wrong key, too many symbols, or not in the plan: no later try will do better
+_FINAL = {402, 405, 408, 409, 410}
+
+
+class AlpacaStream(VendorStream):
+    """Trades, quotes, minute bars and news; order books of crypto.
+
+    Alpaca lets in one connection per kind of data and key: share one feed.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``alpaca_key``, ``alpaca_secret``; ``venues.alpaca.feed`` as for its history.
+    """
+
+    name = VENDOR
+    kinds = frozenset({"trades", "quotes", "bars", "news", "books"})
+
+    def __init__(self, settings: Settings) -> None:
+        told = settings.venue(VENDOR)
+        self.backoff = told.backoff
+        self._keys = (
+            settings.secret("alpaca_key", VENDOR),
+            settings.secret("alpaca_secret", VENDOR),
+        )
+        self._base, self._timeout = told.stream_url, told.timeout
+        self._feed = told.feed or "sip"
+
+    def lacks(self, symbol: str) -> frozenset[str]:
+        """Return that stocks have no order books."""
+        return frozenset() if is_crypto(symbol) else frozenset({"books"})
+
+    def parts(self, wanted: Wanted) -> list[Part]:
+        """Return one connection for stocks, one for crypto and one for news."""
+        crypto = [symbol for symbol in wanted.symbols if is_crypto(symbol)]
+        stocks = [symbol for symbol in wanted.symbols if not is_crypto(symbol)]
+        chosen = (
+            (f"/v2/{self._feed}", wanted.only("trades", "quotes", "bars", symbols=stocks)),
+            ("/v1beta3/crypto/us", wanted.only(*_CHANNELS, symbols=crypto)),
+            ("/v1beta1/news", wanted.only("news")),
+        )
+        return [
+            Part(part, partial(_AlpacaConnection, self._endpoint(path), self._keys, part))
+            for path, part in chosen
+            if part is not None
+        ]
+
+    def _endpoint(self, path: str) -> Endpoint:
+        return Endpoint(
+            VENDOR,
+            address(self._base, _HOST, path),
+            self._timeout,
+            headers={"Content-Type": "application/msgpack"},
+            secrets=self._keys,
+        )
+
+
+class _AlpacaConnection(SocketConnection):
+    def __init__(self, endpoint: Endpoint, keys: tuple[str, str], wanted: Wanted) -> None:
+        super().__init__(endpoint)
+        self._keys, self._wanted = keys, wanted
+
+    async def _greet(self) -> None:
+        key, secret = self._keys
+        await self._wait_for("connected")
+        await self.send({"action": "auth", "key": key, "secret": secret})
+        await self._wait_for("authenticated")
+        channels = {_CHANNELS.get(kind, kind): list(self._wanted.symbols) for kind in self._kinds}
+        await self.send({"action": "subscribe", **channels})
+
+    @property
+    def _kinds(self) -> list[str]:
+        return sorted(self._wanted.kinds)
+
+    async def _wait_for(self, word: str) -> None:
+        while True:
+            for message in await self.messages():
+                if isinstance(message, dict):
+                    self._refuse(message)
+                    if message.get("T") == "success" and message.get("msg") == word:
+                        return
+
+    def _events(self, message: Any) -> Sequence[Event]:
+        self._refuse(message)
+        read = _READERS.get(message["T"])
+        return () if read is None else (read(message),)
+
+    def _refuse(self, message: dict[str, Any]) -> None:
+        if message["T"] != "error":
+            return
+        code, said = message.get("code"), self.endpoint.clean(message.get("msg", ""))
+        if code in _FINAL:
+            raise refusal(VENDOR, f"{said} ({code})", code=code)
+        raise trouble(VENDOR, f"{said} ({code})", code=code)
+
+    def _encode(self, message: Any) -> bytes:
+        packed: bytes = msgpack.packb(message)
+        return packed
+
+    def _decode(self, frame: str | bytes) -> Any:
+        if isinstance(frame, str):
+            return json.loads(frame)
+        try:
+            return msgpack.unpackb(frame, timestamp=3, strict_map_key=False)
+        except (msgpack.UnpackException, msgpack.ExtraData) as error:
+            raise ValueError("no msgpack") from error
+
+
+def _when(value: Any) -> datetime:
+    """Return an instant, msgpack's or a text with nanoseconds."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    text = str(value).replace("Z", "+00:00")
+    head, dot, rest = text.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return datetime.fromisoformat(
+        f"{head}{dot}{digits[:6].ljust(6, '0') if dot else ''}{rest[len(digits) :]}"
+    ).astimezone(UTC)
+
+
+def _trade(told: dict[str, Any]) -> Trade:
+    name = "-".join(str(told[key]) for key in ("x", "z", "i") if key in told)
+    side = {"B": "buy", "S": "sell"}.get(told.get("tks", ""))
+    price, size = float(told["p"]), float(told["s"])
+    return Trade(str(told["S"]), _when(told["t"]), price, size, name or None, side)  # type: ignore[arg-type]
+
+
+def _quote(told: dict[str, Any]) -> Quote:
+    values = (float(told[key]) for key in ("bp", "ap", "bs", "as"))
+    return Quote(str(told["S"]), _when(told["t"]), *values)
+
+
+def _bar(told: dict[str, Any]) -> Bar:
+    time = _when(told["t"])
+    opened, high, low, close, volume = (float(told[key]) for key in "ohlcv")
+    return Bar(str(told["S"]), time, opened, high, low, close, volume, time + _MINUTE)
+
+
+def _book(told: dict[str, Any]) -> Depth:
+    bids, asks = (tuple((float(v["p"]), float(v["s"])) for v in told[side]) for side in "ba")
+    return Depth(str(told["S"]), _when(told["t"]), bids, asks, is_snapshot=bool(told.get("r")))
+
+
+def _news(told: dict[str, Any]) -> Headline:
+    return Headline(
+        str(told["id"]),
+        _when(told.get("updated_at") or told["created_at"]),
+        tuple(told["symbols"]),
+        str(told["headline"]),
+        str(told.get("summary") or told.get("content") or ""),
+        str(told.get("source", "")),
+        str(told.get("url") or ""),
+    )
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "t": _trade, "q": _quote, "b": _bar, "o": _book, "n": _news,
+}  # fmt: skip
