@@ -9,6 +9,7 @@ import pytest
 
 from workbench.config import load_settings
 from workbench.errors import DataError
+from workbench.runs import writer
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import DataFacts, Manifest
 
@@ -227,3 +228,23 @@ def test_it_knows_which_trials_a_run_has_recorded(ledger):
     ledger.record([*mine, trial(run_id="r2", params={"fast": 7})])
     assert ledger.trials_of("r1") == {t.identity for t in mine}
     assert ledger.trials_of("r3") == frozenset()
+
+
+def test_what_a_killed_writer_left_half_done_is_rolled_back_by_the_next_reader(ledger):
+    ledger.record([trial()])
+    writer._shelf().drop(ledger.path.absolute())  # WAL is left only where nobody has it open
+    killed = """
+import os, sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+writer.execute("PRAGMA journal_mode=DELETE")
+writer.execute("PRAGMA cache_size=1")  # so that the file itself is written before the commit
+writer.execute("BEGIN IMMEDIATE")
+writer.execute("DROP TABLE trials")
+writer.execute("CREATE TABLE half (text)")
+writer.executemany("INSERT INTO half VALUES (?)", [("x" * 900,)] * 200)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", killed, str(ledger.path)], check=False)
+    assert done.returncode == -9
+    assert ledger.path.with_name("ledger.db-journal").stat().st_size > 0
+    assert ledger.count() == 1

@@ -160,7 +160,7 @@ class Holdout:
             return pd.DataFrame(columns=list(_COLUMNS))
         query = f"SELECT {', '.join(f'{chr(34)}{c}{chr(34)}' for c in _COLUMNS)} FROM openings"  # noqa: S608
         try:
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            uri = f"{self.path.absolute().as_uri()}?mode=rw"  # rolls back what a kill left
             with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
                 rows = connection.execute(f"{query} ORDER BY number").fetchall()
         except sqlite3.Error as error:

@@ -254,8 +254,9 @@ class Ledger:
         if not self.path.exists():
             return []
         failed: sqlite3.Error | None = None
-        # A folder that cannot be written refuses WAL's side files: then it does not change either.
-        for mode in ("mode=ro", "immutable=1"):
+        # The first reader after a kill rolls back what was not finished, and must write for it. A
+        # folder that cannot be written refuses WAL's side files: then it does not change either.
+        for mode in ("mode=rw", "mode=ro", "immutable=1"):
             try:
                 uri = f"{self.path.absolute().as_uri()}?{mode}"
                 with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
