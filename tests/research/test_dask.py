@@ -247,15 +247,19 @@ def test_no_scheduler_and_no_such_thing_are_told(one, monkeypatch):
 def test_workers_with_other_versions_are_refused(one, client):
     older = """
 from workbench.research import dask_chunk
-real = dask_chunk.versions
+dask_chunk.real = real = dask_chunk.versions
 dask_chunk.versions = lambda: real() | {"numpy": "1.0"}
+"""
+    again = """
+from workbench.research import dask_chunk
+dask_chunk.versions = dask_chunk.real
 """
     client.run(exec, older, {})
     try:
         with pytest.raises(UsageError, match=r"numpy 1\.0 instead of"):
             sweep(wb.strategies.SmaCross, one, on=client, progress=False, fast=[5, 6])
     finally:
-        client.restart(timeout=60)
+        client.run(exec, again, {})
 
 
 def test_the_settings_say_where_and_here_overrules_them(one, workspace, monkeypatch):
