@@ -119,3 +119,24 @@ def test_a_public_address_becomes_an_origin(tmp_path, url, origin):
 def test_what_is_no_public_address_is_refused(tmp_path, url):
     with pytest.raises(errors.UsageError, match="public_url"):
         load_settings(tmp_path, public_url=url)
+
+
+def test_what_changes_is_read_again_and_what_a_reader_changes_stays_with_it(tmp_path, monkeypatch):
+    file = tmp_path / "workbench.toml"
+    assert load_settings(tmp_path).port == 8765
+    file.write_text("port = 9001\n[venues.polygon]\nper_minute = 5\n")
+    found = load_settings(tmp_path)
+    assert found.port == 9001
+    found.venues.clear()
+    assert list(load_settings(tmp_path).venues) == ["polygon"]
+    file.write_text(file.read_text().replace("9001", "9002"))  # as long, and at once
+    assert load_settings(tmp_path).port == 9002
+    (tmp_path / ".env").write_text("WORKBENCH_PORT=9003\n")
+    assert load_settings(tmp_path).port == 9003
+    monkeypatch.setenv("WORKBENCH_PORT", "9004")
+    assert load_settings(tmp_path).port == 9004
+    monkeypatch.delenv("WORKBENCH_PORT")
+    file.write_text("prt = 1\n")
+    for _ in range(2):
+        with pytest.raises(errors.UsageError, match="prt"):
+            load_settings(tmp_path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -43,6 +44,8 @@ AssetClass = Literal["stock", "crypto"]
 
 _PREFIX = "WORKBENCH_"
 _HOME = "WORKBENCH_HOME"
+_FILES = (".env", "workbench.toml", "pyproject.toml")
+_Written = tuple[frozenset[tuple[str, str]], tuple[bytes, ...]]
 
 
 class RiskLimits(BaseModel):
@@ -308,6 +311,30 @@ def load_settings(workspace: Path | str | None = None, **overrides: Any) -> Sett
     9000
     """
     folder = Path(workspace).expanduser().resolve() if workspace else find_workspace()
+    if overrides:
+        return _read(folder, overrides)
+    return _same(folder, _written(folder)).model_copy(deep=True)
+
+
+@lru_cache(maxsize=4)
+def _same(folder: Path, written: _Written) -> Settings:
+    """Read settings once for as long as all that they are made of stays as it is."""
+    del written  # it is what tells one reading from another
+    return _read(folder, {})
+
+
+def _written(folder: Path) -> _Written:
+    """Return the environment and the files of a folder, as they are now."""
+    texts = []
+    for name in _FILES:
+        try:
+            texts.append((folder / name).read_bytes())
+        except OSError:
+            texts.append(b"")
+    return frozenset(os.environ.items()), tuple(texts)
+
+
+def _read(folder: Path, overrides: dict[str, Any]) -> Settings:
     _check_variables(os.environ, "the environment")
     _check_variables(dotenv_values(folder / ".env"), str(folder / ".env"))
     try:
