@@ -150,6 +150,7 @@ def prepare(
         text for text in info.inferred if not (calendar and text.startswith("calendar"))
     )
     inferred += tuple(checked.attrs.get("caveats", ()))
+    inferred += tuple(f"bars were repaired: {t}" for t in checked.attrs.get("repairs", ()))
     choices: dict[str, Any] = {
         "fill": fill if isinstance(fill, str) else repr(fill),
         "sizing": repr(sizing or Sizing()),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
+from workbench.data.defects import spikes, split_like, stale
 from workbench.data.expected import expected_times
-from workbench.data.schema import FIELDS, PRICES, Dropped, describe
+from workbench.data.repair import CONTRACT, repaired
+from workbench.data.schema import FIELDS, PRICES, Dropped, describe, fingerprint
+from workbench.data.zones import zone_shifts
 from workbench.errors import DataError, UsageError
 from workbench.venues.rows import violations
 
 __all__ = ["QualityReport", "quality"]
 
 _FAULTS = (
+    "zone",
     "missing",
     "unexpected",
     "duplicates",
@@ -30,12 +33,7 @@ _FAULTS = (
     "stale",
     "splits",
 )
-_SPIKE, _STALE, _SPLIT = 10.0, 5, 0.04
-_DAY = 86_400_000_000_000
-_RATIOS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50])
-_SEVERE = frozenset({"duplicates", "disorder", "violations", "spikes", "splits", "missing"})
-
-Floats = npt.NDArray[np.float64]
+_SEVERE = frozenset({"zone", "duplicates", "disorder", "violations", "spikes", "splits", "missing"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,8 @@ class QualityReport:
     table : DataFrame
         One row per symbol: ``bars first last`` and the count of each fault.
     details : DataFrame
-        One row per place: ``symbol check time detail``.
+        One row per place: ``symbol check time detail value``; `value` is a number where the
+        check has one: hours to add, how many bars of a run, the ratio of a jump.
     findings : list of str
         Sentences, the grave ones first.
     notes : list of str
@@ -55,6 +54,8 @@ class QualityReport:
     ok : bool
         Whether nothing grave was found: a day without a trade, or a bar outside the
         sessions, is a finding but not a grave one.
+    bars : DataFrame
+        What was looked at.
     """
 
     table: pd.DataFrame
@@ -62,6 +63,46 @@ class QualityReport:
     findings: list[str]
     notes: list[str]
     ok: bool
+    bars: pd.DataFrame
+
+    def repaired(self, *checks: str) -> pd.DataFrame:
+        """Return new bars without the faults of some checks; what was done is in ``attrs``.
+
+        Parameters
+        ----------
+        *checks : {"zone", "disorder", "duplicates", "violations", "spikes", "unexpected"}
+            When none is named: ``disorder``, ``duplicates`` and ``violations``, what bars may
+            not have by their contract. A bar that cannot be believed is dropped, never made
+            up; of two at one time the first stays.
+
+        Returns
+        -------
+        DataFrame
+            ``attrs["repairs"]`` has a sentence for each kind of repair, which the findings of a
+            backtest repeat.
+
+        Raises
+        ------
+        UsageError
+            A check that cannot be repaired.
+
+        Examples
+        --------
+        >>> import workbench as wb
+        >>> bars = wb.bars("AAPL", start="2010", end="2011")
+        >>> twice = wb.quality(pd.concat([bars, bars.tail(1)])).repaired()
+        >>> len(twice) == len(bars), twice.attrs["repairs"]
+        (True, ('1 bar dropped whose time was there already, the first at 2010-12-31',))
+        """
+        wanted = checks or CONTRACT
+        if self.bars.columns.nlevels == 2:
+            return _each(self, wanted)
+        if "zone" in wanted and self.table["zone"].sum():
+            # the other checks were made on the times as they were
+            moved = repaired(self.bars, self.details, ["zone"])
+            others = [check for check in wanted if check != "zone"]
+            return quality(moved).repaired(*others) if others else moved
+        return repaired(self.bars, self.details, wanted)
 
     def __str__(self) -> str:
         head = "Data quality: " + ("nothing grave found" if self.ok else "look at the findings")
@@ -106,11 +147,15 @@ def quality(
     Returns
     -------
     QualityReport
-        Checks: bars missing from the calendar or outside it, times twice or out of
+        Checks: times in a wrong zone (moved by whole hours, more would lie in the sessions;
+        days that are no midnights UTC or lie beside the sessions' dates), bars missing from
+        the calendar or outside it, times twice or out of
         order, prices that break the contract, bars without volume, spikes (a return more
-        than ten robust deviations, 1.4826 times the median absolute one, that is taken
-        back by the next bar), stale runs (five flat bars alike or more) and jumps at the
-        open that look like a split nobody adjusted for (within 4 % of 2:1, 3:1, 3:2…).
+        than ten robust deviations, 1.4826 times the median absolute one, and six of those
+        of the twenty bars around it, that is taken back by the next bar), stale runs (five
+        flat bars alike or more) and jumps at the open that look like a split nobody adjusted
+        for (within 4 % of 2:1, 3:1, 3:2…). ``wb.plots.quality.figure(report)`` draws them,
+        `QualityReport.repaired` mends what is asked for.
 
     Raises
     ------
@@ -141,9 +186,29 @@ def quality(
         places += [{"symbol": symbol, **place} for place in found]
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "symbol"
-    details = pd.DataFrame(places, columns=["symbol", "check", "time", "detail"])
+    details = pd.DataFrame(places, columns=["symbol", "check", "time", "detail", "value"])
+    details["time"] = pd.to_datetime(details["time"], utc=True)  # also where there is none
     findings, ok = _sentences(table, details)
-    return QualityReport(table, details, findings, _notes(bars, info.inferred, frame, code), ok)
+    notes = _notes(bars, info.inferred, frame, code)
+    return QualityReport(table, details, findings, notes, ok, bars)
+
+
+def _each(report: QualityReport, checks: Sequence[str]) -> pd.DataFrame:
+    """Return bars of several symbols, each repaired by itself."""
+    bars, fixed, told = report.bars, {}, []
+    for symbol in report.table.index:
+        one = pd.DataFrame(bars.xs(symbol, axis=1, level=1))
+        one.attrs = {key: value for key, value in bars.attrs.items() if key != "repairs"}
+        fixed[symbol] = quality(one[one["close"].notna()]).repaired(*checks)
+        told += [f"{symbol}: {text}" for text in fixed[symbol].attrs.pop("repairs", ())]
+        fixed[symbol].attrs = {}
+    joined = pd.concat(fixed, axis=1, join="outer", sort=True).swaplevel(axis=1)
+    whole: pd.DataFrame = joined[list(bars.columns)]
+    whole.columns.names, whole.index.name = bars.columns.names, bars.index.name
+    whole.attrs = dict(bars.attrs)
+    if told:
+        whole.attrs |= {"repairs": tuple(told), "fingerprint": fingerprint(whole)}
+    return whole
 
 
 def _check_shape(bars: pd.DataFrame) -> None:
@@ -166,9 +231,15 @@ def _look(
     times = pd.DatetimeIndex(ordered.index)
     found: list[dict[str, Any]] = []
 
-    def tell(check: str, when: pd.DatetimeIndex, detail: Callable[[int], str]) -> None:
+    def tell(
+        check: str,
+        when: pd.DatetimeIndex,
+        detail: Callable[[int], str],
+        value: Callable[[int], float] = lambda _: np.nan,
+    ) -> None:
         found.extend(
-            {"check": check, "time": time, "detail": detail(row)} for row, time in enumerate(when)
+            {"check": check, "time": time, "detail": detail(row), "value": value(row)}
+            for row, time in enumerate(when)
         )
 
     counts: dict[str, Any] = {
@@ -177,6 +248,7 @@ def _look(
         "last": times[-1] if len(times) else pd.NaT,
         **dict.fromkeys(_FAULTS, 0),
     }
+    _zones(ordered, timeframe, calendar, counts, tell)
     expected = expected_times(times, timeframe, calendar)
     if expected is not None:
         missing, odd = expected.difference(times), times.difference(expected)
@@ -192,6 +264,28 @@ def _look(
     _rules(present, counts, tell)
     _odd_values(ordered, bars, counts, tell)
     return counts, found
+
+
+def _zones(
+    ordered: pd.DataFrame,
+    timeframe: Timeframe,
+    calendar: str,
+    counts: dict[str, Any],
+    tell: Callable[..., None],
+) -> None:
+    times, volume = pd.DatetimeIndex(ordered.index), ordered["volume"].to_numpy()
+    for shift in zone_shifts(times, volume, timeframe, calendar):
+        counts["zone"] += len(shift.rows)
+        text = (
+            f"{shift.hours:+g} hours from here, {shift.after:.0%} would lie in the sessions of "
+            f"{calendar} and not {shift.before:.0%}"
+        )
+        tell(
+            "zone",
+            times[shift.rows],
+            lambda _, text=text: text,
+            lambda _, shift=shift: shift.hours,
+        )
 
 
 def _rules(present: pd.DataFrame, counts: dict[str, Any], tell: Callable[..., None]) -> None:
@@ -210,73 +304,34 @@ def _odd_values(
     if len(ordered) < 3:
         return
     prices = {name: ordered[name].where(ordered[name] > 0).to_numpy() for name in PRICES}
-    spikes = _spikes(prices["close"], pd.DatetimeIndex(ordered.index))
-    counts["spikes"] = len(spikes)
+    leaps = spikes(prices["close"], pd.DatetimeIndex(ordered.index))
+    counts["spikes"] = len(leaps)
     close = prices["close"]
-    tell("spikes", ordered.index[spikes], lambda row: f"close {close[spikes[row]]:g}, and back")
-    starts, lengths = _stale(prices)
+    tell("spikes", ordered.index[leaps], lambda row: f"close {close[leaps[row]]:g}, and back")
+    starts, lengths = stale(prices)
     counts["stale"] = int(lengths.sum())
-    tell("stale", ordered.index[starts], lambda row: f"{lengths[row]} flat bars alike")
-    splits, ratios = _split_like(prices)
+    tell(
+        "stale",
+        ordered.index[starts],
+        lambda row: f"{lengths[row]} flat bars alike",
+        lambda row: float(lengths[row]),
+    )
+    splits, ratios = split_like(prices)
     if "split" in bars:
         known = bars["split"].groupby(level=0).last().reindex(ordered.index).fillna(1.0).to_numpy()
         kept = known[splits] == 1
         splits, ratios = splits[kept], ratios[kept]
     counts["splits"] = len(splits)
-    tell("splits", ordered.index[splits], lambda row: f"opens at 1:{ratios[row]:.3g} of the close")
-
-
-def _robust_z(returns: Floats) -> Floats:
-    fine = returns[np.isfinite(returns)]
-    if not len(fine):
-        return np.zeros_like(returns)
-    middle = np.median(fine)
-    scale = 1.4826 * np.median(np.abs(fine - middle))
-    if scale == 0:  # more than half of the bars stand still
-        scale = float(fine.std()) or 1.0
-    z: Floats = np.nan_to_num((returns - middle) / scale)
-    return z
-
-
-def _spikes(close: Floats, times: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    returns = np.diff(np.log(close))
-    steps = np.diff(times.asi8)
-    if np.median(steps) < _DAY:  # the night between two sessions is another matter
-        returns[steps > 3 * np.median(steps)] = np.nan
-    z = _robust_z(returns)
-    there, back = returns[:-1], returns[1:]
-    taken_back = (there * back < 0) & (np.abs(there + back) < 0.5 * np.abs(there))
-    return np.flatnonzero((np.abs(z[:-1]) > _SPIKE) & taken_back) + 1
-
-
-def _stale(
-    prices: Mapping[str, Floats],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    flat = prices["high"] == prices["low"]
-    same = flat[1:] & flat[:-1] & (prices["close"][1:] == prices["close"][:-1])
-    edges = np.diff(np.concatenate([[0], same.astype(np.int8), [0]]))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    lengths = ends - starts + 1
-    long = lengths >= _STALE
-    return starts[long], lengths[long]
-
-
-def _split_like(prices: Mapping[str, Floats]) -> tuple[npt.NDArray[np.int64], Floats]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = prices["close"][:-1] / prices["open"][1:]
-    size = np.maximum(ratio, 1 / ratio)
-    close_to = np.abs(size[:, None] / _RATIOS - 1).min(axis=1) < _SPLIT
-    extreme = np.abs(_robust_z(np.log(ratio))) > _SPIKE
-    # A split moves the price for good, a spike does not: look a bar further on both sides.
-    level = np.log(prices["close"])
-    before = np.concatenate([level[:1], level[:-2]])
-    after = np.concatenate([level[2:], level[-1:]])
-    stays = np.abs(after - before) > 0.5 * np.abs(np.log(ratio))
-    where = np.flatnonzero(close_to & extreme & stays)
-    return where + 1, ratio[where]
+    tell(
+        "splits",
+        ordered.index[splits],
+        lambda row: f"opens at 1:{ratios[row]:.3g} of the close",
+        lambda row: float(ratios[row]),
+    )
 
 
 _TEXTS = {
+    "zone": "{n} bar{s} in a wrong time zone, the first at {first}: {detail}",
     "missing": "{n} bar{s} missing, the first at {first}",
     "unexpected": "{n} bar{s} outside the calendar, the first at {first}",
     "duplicates": "{n} time{s} twice, the first {first}",
@@ -314,13 +369,19 @@ def _notes(
     told = {
         "all": "prices are adjusted for splits and dividends",
         "splits": "prices are adjusted for splits, not for dividends",
+        "dividends": "prices are adjusted for dividends, not for splits",
         "none": "prices are raw: returns jump at splits and dividends",
     }
-    notes = [told.get(adjustment, "whether prices are adjusted is not known")]
+    notes = [
+        told.get(
+            str(adjustment).removesuffix("-forward"), "whether prices are adjusted is not known"
+        )
+    ]
     notes.append(f"measured against {timeframe} bars on {calendar}")
     if bars.attrs.get("source") == "synthetic":
         notes.append("these bars are synthetic")
     notes += [f"inferred {text}" for text in inferred]
+    notes += [f"repaired: {text}" for text in bars.attrs.get("repairs", ())]
     if bars.attrs.get("dropped"):
         notes.append(f"when they were read: {Dropped(bars.attrs['dropped'])!r}")
     return notes

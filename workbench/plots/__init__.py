@@ -15,6 +15,7 @@ _MODULES = (
     "overfit",
     "page",
     "panes",
+    "quality",
     "result",
     "theme",
     "walk_forward",
