@@ -20,6 +20,7 @@ from workbench.backtest.engine import prepare
 from workbench.backtest.frames import LIQUIDATED
 from workbench.backtest.result import Result
 from workbench.kernels.carry import KINDS
+from workbench.strategy.sleeves import spread
 
 FOLDER = Path(__file__).parent / "images" / "fills"
 Rows = list[tuple[float, ...]]
@@ -52,9 +53,21 @@ class Scene:
     first: str = "2024-01-01"
     step: str = "1D"
     due: dict[str, dict[int, float]] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def panels(self) -> dict[str, Rows]:
+        """Return what is drawn: the bars of each symbol, or of each strategy and symbol."""
+        if not self.shares:
+            return self.bars
+        return {
+            f"{name}/{symbol}": [(*row[:4], *(v * share for v in row[4:])) for row in rows]
+            for name, share in self.shares.items()
+            for symbol, rows in self.bars.items()
+        }
 
     def run(self) -> Result:
-        """Run the engine."""
+        """Run the engine; the targets of several strategies are fractions of their shares."""
         index = pd.date_range(self.first, periods=len(self.targets), freq=self.step, tz="UTC")
         fields = ("open", "high", "low", "close", "volume")
         parts = {
@@ -69,7 +82,12 @@ class Scene:
         frame = frame.sort_index(axis=1, level=0, sort_remaining=False)
         wanted = np.array(self.targets, float).reshape(len(index), -1)
         choices = {"cash": 1_000.0, "calendar": "24/7", **self.choices}
-        return prepare(frame, **choices).result(_Given(), wanted)
+        strategy: wb.Strategy = _Given()
+        if self.shares:
+            names = dict.fromkeys(self.shares, strategy)
+            strategy = wb.Sleeves(strategies=names, shares=self.shares)
+            wanted = wanted * np.repeat([*self.shares.values()], len(self.bars))
+        return prepare(spread(strategy, frame), **choices).result(strategy, wanted)
 
 
 class _Given(wb.Strategy):
@@ -192,6 +210,13 @@ SCENES = {
         {"A": [FLAT, FLAT, (102, 104, 101, 103)], "B": [FLAT, FLAT, (98, 99, 96, 97)]},
         [[0, 1], [1, 0], [1, 0]],
     ),
+    "sleeves": Scene(
+        "Two strategies on one account, 60 % and 40 %: own orders, a share of the volume each",
+        {"A": [FLAT, (100, 104, 99, 103, 100), (103, 106, 102, 105, 50), (105, 107, 104, 106, 50)]},
+        [[1, 0], [0, 1], [0, 1], [0, 1]],
+        {"costs": wb.Costs(max_participation=0.1)},
+        shares={"trend": 0.6, "dip": 0.4},
+    ),
 }
 
 
@@ -230,7 +255,7 @@ def drawn(scene: Scene) -> str:
     """Return a scene as SVG, legible on light and on dark pages."""
     result = scene.run()
     lines = told(result)
-    panels = [_panel(scene, result, k) for k in range(len(scene.bars))]
+    panels = [_panel(scene, result, k) for k in range(len(scene.panels))]
     height = 250 + 18 * len(lines) + 14
     words = "".join(
         f'<text x="24" y="{262 + 18 * k}">{escape(line)}</text>\n' for k, line in enumerate(lines)
@@ -246,8 +271,9 @@ def drawn(scene: Scene) -> str:
 
 
 def _panel(scene: Scene, result: Result, number: int) -> str:
-    symbol, rows = list(scene.bars.items())[number]
-    width = 592 / len(scene.bars)
+    symbol, rows = list(scene.panels.items())[number]
+    width = 592 / len(scene.panels)
+    is_narrow = len(scene.panels) > 1
     left, step = 24 + number * width, (width - 90) / len(rows)
     orders = result.orders[result.orders["symbol"] == symbol]
     levels = orders[["limit_price", "stop_price"]].max(axis=1).dropna().unique()
@@ -257,7 +283,7 @@ def _panel(scene: Scene, result: Result, number: int) -> str:
     def y(price: float) -> float:
         return round(210 - (price - low) / (high - low) * 150, 1)
 
-    parts = [f'<text class="small" x="{left:g}" y="50">{symbol}</text>\n'] * (len(scene.bars) > 1)
+    parts = [f'<text class="small" x="{left:g}" y="50">{symbol}</text>\n'] * is_narrow
     for level in levels:
         parts.append(
             f'<path class="level" d="M{left:g} {y(level)}H{left + width - 64:g}"/>'
@@ -271,7 +297,7 @@ def _panel(scene: Scene, result: Result, number: int) -> str:
             f'<path class="{kind}" d="M{x} {y(top)}V{y(bottom)}"/>'
             f'<rect class="{kind}" x="{x - 9:g}" y="{min(y(opened), y(close))}" width="18" '
             f'height="{body:g}"/><text class="small" x="{x:g}" y="232" text-anchor="middle">'
-            f"{'bar ' * (len(rows) < 6)}{k}{''.join(f', volume {v:g}' for v in volume)}</text>\n"
+            f"{'bar ' * (len(rows) < 6)}{k}{_volume(x, volume, is_narrow=is_narrow)}</text>\n"
         )
     place = {time: k for k, time in enumerate(result.bars.index)}
     fills = result.fills[result.fills["symbol"] == symbol]
@@ -288,6 +314,13 @@ def _panel(scene: Scene, result: Result, number: int) -> str:
                 f"{fill.price:.6g}</text>\n"
             )
     return "".join(parts)
+
+
+def _volume(x: float, volume: list[float], *, is_narrow: bool) -> str:
+    """Return the words on a bar's volume; where there is little room, on a line of their own."""
+    if is_narrow:
+        return "".join(f'<tspan x="{x:g}" y="246">vol. {v:g}</tspan>' for v in volume)
+    return "".join(f", volume {v:g}" for v in volume)
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.strategy.base import EventStrategy, Strategy
     from workbench.strategy.learning import LearningStrategy
     from workbench.strategy.parameters import param
+    from workbench.strategy.sleeves import Sleeves
     from workbench.venues.files.reader import load_bars_file
 
 __version__ = "0.1.0"
@@ -79,6 +80,7 @@ _FACE = {
     "EventStrategy": "workbench.strategy.base:EventStrategy",
     "LearningStrategy": "workbench.strategy.learning:LearningStrategy",
     "Allocation": "workbench.strategy.allocation:Allocation",
+    "Sleeves": "workbench.strategy.sleeves:Sleeves",
     "param": "workbench.strategy.parameters:param",
     "strategies": "workbench.strategy.library",
     "rules": "workbench.strategy.rules",
@@ -118,6 +120,7 @@ __all__ = [
     "RiskLimits",
     "Signal",
     "Sizing",
+    "Sleeves",
     "Stops",
     "Strategy",
     "Universe",

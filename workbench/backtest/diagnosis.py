@@ -203,7 +203,9 @@ def _of_search(result: Result) -> list[Note]:
 
 
 def _parameters(result: Result) -> Note:
-    count, trips = len(result.strategy.params), int(result.stats["round_trips"])
+    members = getattr(result.strategy, "members", (result.strategy,))
+    count = sum(len(member.params) for member in members)
+    trips = int(result.stats["round_trips"])
     each = trips / count if count else math.inf
     return Note(
         "parameters",

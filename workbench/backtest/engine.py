@@ -29,6 +29,7 @@ from workbench.kernels.codes import EntryCode, Floats, Market, Terms
 from workbench.kernels.simulate import Simulated, simulate
 from workbench.kernels.trips import Carried
 from workbench.strategy.evaluate import evaluate
+from workbench.strategy.sleeves import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,8 +107,9 @@ def backtest(  # noqa: PLR0913 - the public face: seven choices with a default e
             strategy=strategy.__name__,
         )
     simulation = prepare(
-        bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
-    )
+        spread(strategy, bars),
+        cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar,
+    )  # fmt: skip
     result = simulation.result(strategy, evaluate(strategy, simulation.bars))
     if record:
         result.count()

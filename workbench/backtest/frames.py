@@ -12,7 +12,7 @@ from workbench.kernels import book as b
 from workbench.kernels.book import FILL, Records
 from workbench.kernels.codes import LIQUIDATION, LOSS, MARKET, PROFIT, TRAIL
 
-__all__ = ["LIQUIDATED", "fill_records", "fills_frame", "orders_frame", "trips_frame"]
+__all__ = ["LEGS", "LIQUIDATED", "fill_records", "fills_frame", "orders_frame", "trips_frame"]
 
 LIQUIDATED = "-liquidation"
 """What the order of a margin call has behind the id of the order that opened the position."""
@@ -28,6 +28,8 @@ _STATUS = {
 _TYPE = {MARKET: "market", LOSS: "stop", PROFIT: "limit", TRAIL: "trailing_stop",
          LIQUIDATION: "market"}  # fmt: skip
 _LEG = {MARKET: "", LOSS: "-loss", PROFIT: "-profit", TRAIL: "-trail", LIQUIDATION: LIQUIDATED}
+LEGS = tuple(leg for leg in _LEG.values() if leg)
+"""How the ``order_id`` of an order ends that no decision made."""
 
 
 def _words(codes: np.ndarray, words: dict[int, str]) -> np.ndarray:

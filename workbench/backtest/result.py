@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.backtest import stats as statistics
+from workbench.backtest.books import Books, books_of
 from workbench.backtest.card import card
 from workbench.backtest.findings import find
 from workbench.backtest.frames import trips_frame
@@ -19,6 +20,7 @@ from workbench.backtest.tape import Run, RunRecord
 from workbench.kernels.carry import KINDS
 from workbench.kernels.trips import Trips
 from workbench.runs.manifest import Manifest
+from workbench.strategy.sleeves import gather
 
 if TYPE_CHECKING:
     from workbench.backtest.agreement import Agreement
@@ -144,13 +146,33 @@ class Result:
 
     @property
     def orders(self) -> pd.DataFrame:
-        """Orders in the order they were made; ``time`` is the bar of the decision."""
-        return self._run.orders
+        """Orders in the order they were made; ``time`` is the bar of the decision.
+
+        With the ``strategy`` where several have books of their own (``wb.Sleeves``).
+        """
+        return self._with_strategy(self._run.orders)
 
     @property
     def fills(self) -> pd.DataFrame:
-        """Fills, oldest first; ``time`` is the bar they happened in."""
-        return self._run.fills
+        """Fills, oldest first; ``time`` is the bar they happened in.
+
+        With the ``strategy`` where several have books of their own (``wb.Sleeves``).
+        """
+        return self._with_strategy(self._run.fills)
+
+    @cached_property
+    def by_strategy(self) -> Books | None:
+        """What each strategy did where several share the account (``wb.Sleeves``), else None.
+
+        Equity, profit, positions, fills, round trips and statistics of each; they add up.
+        """
+        return books_of(self._run)
+
+    def _with_strategy(self, frame: pd.DataFrame) -> pd.DataFrame:
+        books = self.by_strategy
+        if books is None or books.strategy.net:
+            return frame
+        return frame.assign(strategy=frame["symbol"].str.partition("/")[0].to_numpy(dtype=object))
 
     @cached_property
     def round_trips(self) -> pd.DataFrame:
@@ -191,7 +213,7 @@ class Result:
         """The pedigree of the run: data, code, parameters, packages, conventions."""
         if self._run.manifest is not None:
             return self._run.manifest
-        return Manifest.create(self.kind, self.strategy, self.bars, self.choices)
+        return Manifest.create(self.kind, self.strategy, gather(self.bars), self.choices)
 
     def count(self) -> None:
         """Append the run to the workspace's ledger of trials; a failure becomes a finding."""

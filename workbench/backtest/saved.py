@@ -15,6 +15,7 @@ from workbench.backtest.result import Result, RunRecord
 from workbench.errors import DataError, UsageError
 from workbench.runs import registry
 from workbench.strategy.registry import find
+from workbench.strategy.sleeves import Sleeves
 
 if TYPE_CHECKING:
     from workbench.runs.manifest import Manifest
@@ -80,7 +81,7 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
         RunRecord(
             kind=manifest.kind,
             strategy=_strategy(manifest),
-            symbols=manifest.data.symbols,
+            symbols=tuple(map(str, frames["positions"].columns)),
             cash=float(choices["cash"]),
             choices=choices,
             path_dependent=None if flags is None else flags.tolist(),
@@ -96,6 +97,8 @@ def load_run(run_id: str | Path, folder: str | Path | None = None) -> Result:
 
 def _strategy(manifest: Manifest) -> Any:
     try:
+        if manifest.strategy == Sleeves.__name__:
+            return Sleeves(**manifest.params)
         return find(manifest.strategy)(**manifest.params)
     except UsageError:
         return SavedStrategy(manifest.strategy, dict(manifest.params))

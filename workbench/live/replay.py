@@ -45,6 +45,7 @@ from workbench.risk.gate import Gate
 from workbench.store.database import Database
 from workbench.store.migrate import open_database
 from workbench.strategy.membership import barred
+from workbench.strategy.sleeves import owner, spread
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
 from workbench.trading.manager import ReplayManager
@@ -119,8 +120,9 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and t
     if isinstance(strategy, type):
         raise UsageError(f"{strategy.__name__} is a class: give an object, {strategy.__name__}()")
     simulation = prepare(
-        bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
-    )
+        spread(strategy, bars),
+        cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar,
+    )  # fmt: skip
     name = run_id("replay", repr(strategy), WallClock().now())
     with _journal_in(database) as opened:
         runner = Runner(strategy, simulation, Gate.of(limits), opened, name)
@@ -283,7 +285,7 @@ class Runner:
         intent = Intent(
             intent_id=client_order_id(self.name, time, symbol),
             run_id=self.name,
-            strategy=self.strategy.name,
+            strategy=owner(self.strategy, symbol),
             symbol=symbol,
             side=side,
             decided_at=time,

@@ -14,6 +14,7 @@ import numpy as np
 from workbench.errors import UsageError, nearest
 from workbench.strategy.base import Strategy
 from workbench.strategy.parameters import Param, specs
+from workbench.strategy.sleeves import Sleeves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,6 +173,12 @@ def base_of(strategy: Any) -> Strategy:
         given = repr(strategy) if is_named else f"a {type(strategy).__name__}"
         raise UsageError(
             f"a sweep takes a class or an object derived from wb.Strategy, not {given}"
+        )
+    if isinstance(base, Sleeves) and not base.net:
+        raise UsageError(
+            "strategies with books of their own cannot be swept together: sweep each by itself, "
+            "or give Sleeves(net=True)",
+            strategy=base.name,
         )
     return base
 

@@ -128,17 +128,19 @@ class Holdout:
         """
         from workbench.backtest.engine import prepare
         from workbench.strategy.evaluate import evaluate
+        from workbench.strategy.sleeves import spread
 
         if isinstance(strategy, type):
             raise UsageError(
                 f"{strategy.__name__} is a class: give an object, {strategy.__name__}()",
                 strategy=strategy.__name__,
             )
-        sealed = self._all.iloc[-self.bars :]
+        every = spread(strategy, self._all.copy(deep=False))
+        sealed = every.iloc[-self.bars :]
         simulation = prepare(
             sealed, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
         )
-        targets = evaluate(strategy, self._all.copy(deep=False))[-self.bars :]
+        targets = evaluate(strategy, every)[-self.bars :]
         before = self.openings()
         self._write(repr(strategy))
         result = simulation.result(strategy, targets)

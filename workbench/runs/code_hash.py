@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["code_hash"]
+__all__ = ["code_hash", "code_of"]
 
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 # The base class belongs to the package, whose version stands in the manifest beside the hash.
@@ -47,6 +47,23 @@ def code_hash(cls: type) -> str:
         digest.update(part.encode("utf-8", "backslashreplace"))
         digest.update(b"\0")
     return digest.hexdigest()[:16]
+
+
+def code_of(strategy: Any) -> str:
+    """Return `code_hash` of a strategy's class, and of those it is made of (``members``).
+
+    Examples
+    --------
+    >>> class A:
+    ...     pass
+    >>> code_of(A()) == code_hash(A)
+    True
+    """
+    found = [code_hash(type(strategy))]
+    found += [code_of(member) for member in getattr(strategy, "members", ())]
+    if len(found) == 1:
+        return found[0]
+    return hashlib.sha256(" ".join(found).encode()).hexdigest()[:16]
 
 
 class _Walk:

@@ -20,7 +20,7 @@ import numpy as np
 from workbench.core.clock import WallClock
 from workbench.core.ids import run_id
 from workbench.errors import DataError
-from workbench.runs.code_hash import code_hash
+from workbench.runs.code_hash import code_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,8 @@ class Manifest:
 
     Values of `params` and `conventions` are brought to what JSON holds when the manifest
     is made: dates to ISO 8601, members of enums to their values, tuples to lists,
-    anything else to its ``repr``. NaN and infinity become ``"nan"``, ``"inf"`` and ``"-inf"``.
+    strategies to name and parameters, anything else to its ``repr``. NaN and infinity become
+    ``"nan"``, ``"inf"`` and ``"-inf"``.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ class Manifest:
         """
         started = created or WallClock().now()
         data = DataFacts.of(bars)
-        code = code_hash(type(strategy))
+        code = code_of(strategy)
         content = json.dumps([plain(dict(strategy.params)), code, data.fingerprint, seed])
         return cls(
             run_id=run_id(kind, f"{strategy.name}{content}{plain(dict(conventions))}", started),
@@ -292,6 +293,8 @@ def plain(value: Any) -> Any:
         return [plain(inner) for inner in value]
     if isinstance(value, set | frozenset):
         return sorted((plain(inner) for inner in value), key=repr)
+    if hasattr(value, "params") and hasattr(value, "name"):
+        return {"strategy": value.name, "params": plain(value.params)}
     return _plain_scalar(value)
 
 

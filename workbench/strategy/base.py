@@ -74,9 +74,15 @@ class BaseStrategy:
                     parameter=name,
                     known=list(cls._specs),
                 )
+        parameters = cls._taken(parameters)
         for name, spec in cls._specs.items():
             value = parameters.get(name, spec.default)
             self.__dict__[name] = spec.check(value, cls.__name__)
+
+    @classmethod
+    def _taken(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Bring what was given in line, before each parameter is checked by itself."""
+        return parameters
 
     @property
     def name(self) -> str:
