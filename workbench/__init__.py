@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.actions import actions, record_actions
     from workbench.data.align import align
     from workbench.data.loader import bars
+    from workbench.data.own_sources import source
     from workbench.data.plan import plan
     from workbench.data.quality import quality
     from workbench.data.resample import resample
@@ -62,6 +63,7 @@ _FACE = {
     "bars": "workbench.data.loader:bars",
     "actions": "workbench.data.actions:actions",
     "record_actions": "workbench.data.actions:record_actions",
+    "source": "workbench.data.own_sources:source",
     "universe": "workbench.data.universe:universe",
     "Universe": "workbench.data.universe:Universe",
     "plan": "workbench.data.plan:plan",
@@ -150,6 +152,7 @@ __all__ = [
     "revisions",
     "rules",
     "slippage",
+    "source",
     "sql",
     "stats",
     "strategies",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import data, demo, doctor, reports, research, runs, serve, workspace
+from workbench.cli import data, demo, doctor, reports, research, runs, serve, sources, workspace
 from workbench.cli.show import err, out
 from workbench.errors import UsageError, WorkbenchError
 
@@ -38,6 +38,7 @@ app.command(rich_help_panel=_RESEARCH)(research.strategies)
 app.command(rich_help_panel=_RESEARCH)(research.backtest)
 app.command(rich_help_panel=_RESEARCH)(research.check)
 app.add_typer(data.app, name="data", rich_help_panel=_RESEARCH)
+app.add_typer(sources.app, name="source", rich_help_panel=_RESEARCH)
 app.add_typer(runs.app, name="runs", rich_help_panel=_RESEARCH)
 app.command(rich_help_panel=_SERVE)(serve.serve)
 app.add_typer(serve.users, name="user", rich_help_panel=_SERVE)

@@ -26,6 +26,7 @@ from typing import Any, cast
 
 from workbench.config import Settings
 from workbench.core.ports import BarSource
+from workbench.data.own_sources import find_own, own_names
 from workbench.errors import UsageError, nearest
 
 __all__ = ["find", "names"]
@@ -62,7 +63,8 @@ def find(name: str, settings: Settings) -> BarSource:
     Parameters
     ----------
     name : str
-        One of `names`, or ``"ccxt:<exchange>"`` for any other exchange that ccxt knows.
+        One of `names`, ``"ccxt:<exchange>"`` for any other exchange that ccxt knows, or one
+        of your own (`workbench.data.own_sources.source`).
     settings : Settings
 
     Raises
@@ -75,7 +77,13 @@ def find(name: str, settings: Settings) -> BarSource:
     if exchange in _EXCHANGES or exchange != name:
         return cast(BarSource, _load(_CCXT)(exchange, settings))
     if name not in _SOURCES:
-        hint = nearest(str(name), names()) or f"; there are {', '.join(names())}, ccxt:<exchange>"
+        own = find_own(name, settings)
+        if own is not None:
+            return own
+        hint = (
+            nearest(str(name), (*names(), *own_names()))
+            or f"; there are {', '.join(names())}, ccxt:<exchange>"
+        )
         raise UsageError(f"no such source: {name!r}{hint}", source=name)
     factory = _load(_SOURCES[name])
     return cast(BarSource, factory() if name in _BARE else factory(settings))

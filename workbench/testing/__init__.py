@@ -1,1 +1,5 @@
-"""A kit for tests: vendors on loopback that speak their wire format, and faults."""
+"""The test kit for what users write: their sources."""
+
+from workbench.testing.sources import SourceReport, check_source
+
+__all__ = ["SourceReport", "check_source"]
