@@ -16,6 +16,7 @@ from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
 from workbench.live import feeds
 from workbench.live.replay_feed import ReplayFeed, SimFeed
+from workbench.testing.exchange_sockets import EXCHANGE_STREAMS
 from workbench.testing.sockets import STREAMS
 from workbench.testing.wire import WireServer
 from workbench.testing.workspace import VENDORS, point_at
@@ -49,11 +50,7 @@ def told(symbols, kinds):
     return events
 
 
-@pytest.fixture(
-    params=[
-        n for n in (*feeds.names(), "replay") if n not in ("binance", "bybit", "coinbase", "kraken")
-    ]
-)
+@pytest.fixture(params=[*feeds.names(), "replay"])
 async def case(request, tmp_path):
     """Return a feed, how to make it tell, and how many events that will be at least."""
     name = request.param
@@ -68,7 +65,7 @@ async def case(request, tmp_path):
         return
     async with contextlib.AsyncExitStack() as stack:
         history = stack.enter_context(WireServer(VENDORS[name]()))
-        server = await stack.enter_async_context(STREAMS[name]())
+        server = await stack.enter_async_context({**STREAMS, **EXCHANGE_STREAMS}[name]())
         point_at(tmp_path, {name: history}, {name: server.url})
         with (tmp_path / "workbench.toml").open("a") as file:
             file.write(QUICK)

@@ -7,6 +7,7 @@ import contextlib
 import pytest
 
 from workbench.config import load_settings
+from workbench.testing.exchange_sockets import EXCHANGE_STREAMS
 from workbench.testing.sockets import STREAMS
 from workbench.testing.wire import WireServer
 from workbench.testing.workspace import VENDORS, point_at
@@ -27,7 +28,7 @@ async def vendor(tmp_path):
 
         async def start(name, feeds=QUICK, **terms):
             history = stack.enter_context(WireServer(VENDORS[name]()))
-            stream = await stack.enter_async_context(STREAMS[name]())
+            stream = await stack.enter_async_context({**STREAMS, **EXCHANGE_STREAMS}[name]())
             point_at(tmp_path, {name: history}, {name: stream.url}, **terms)
             with (tmp_path / "workbench.toml").open("a") as file:
                 file.write(feeds)

@@ -38,6 +38,7 @@ class SocketServer:
     """
 
     path = ""
+    greets_once = True
 
     def __init__(self, key: str = "") -> None:
         self.key = key
@@ -70,6 +71,12 @@ class SocketServer:
         """Wait until so many connections have subscribed, those that ended included."""
         async with self._came, asyncio.timeout(20):
             await self._came.wait_for(lambda: self.count >= count)
+
+    async def came(self) -> None:
+        """Count a subscription."""
+        async with self._came:
+            self.count += 1
+            self._came.notify_all()
 
     async def tell(self, *events: Event) -> None:
         """Tell events to all who are subscribed, in one frame."""
@@ -140,9 +147,8 @@ class SocketServer:
                 await connection.wait_closed()
                 return
             self.live.append(connection)
-            async with self._came:
-                self.count += 1
-                self._came.notify_all()
+            if self.greets_once:
+                await self.came()
             while True:
                 await self.on_message(connection, await self.heard(connection))
         except ConnectionClosed:

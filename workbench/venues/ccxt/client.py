@@ -29,7 +29,7 @@ from workbench.venues.calls import (
 )
 from workbench.venues.paging import Limit
 
-__all__ = ["NAMED", "Exchange", "exchange_limit", "localize"]
+__all__ = ["NAMED", "Exchange", "exchange_limit", "localize", "meaning"]
 
 T = TypeVar("T")
 
@@ -142,13 +142,14 @@ class Exchange:
             return garbled(self.name, said)
         if status in (418, 429) or status >= 500:
             return from_status(self.name, 429 if status == 418 else status, body, headers)
-        return _by_class(self.name, error, said, headers)
+        return meaning(self.name, error, headers)
 
 
-def _by_class(name: str, error: Exception, said: str, headers: Any) -> WorkbenchError:
+def meaning(name: str, error: Exception, headers: Any = None) -> WorkbenchError:
     """Return what a class of ccxt means; the order counts, as the classes are kin."""
+    said = " ".join(str(error).split())[:200]
     if isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded):
-        return limited(name, retry_after(headers), said)
+        return limited(name, retry_after(headers or {}), said)
     if isinstance(error, ccxt.OperationFailed):
         return unavailable(name, said)
     for kind, meaning in _USAGE:
@@ -167,7 +168,7 @@ def exchange_limit(api: Any) -> Limit:
     return Limit(max(1.0, _WINDOW * 1000 / float(api.rateLimit)), _WINDOW)
 
 
-def localize(api: Any, base: str) -> None:
+def localize(api: Any, base: str, only: str = "") -> None:
     """Point a ccxt object at another server; the former host becomes the first part of the path.
 
     Parameters
@@ -176,18 +177,20 @@ def localize(api: Any, base: str) -> None:
         Of any flavour; REST and stream addresses are changed.
     base : str
         E.g. ``"http://127.0.0.1:8080"``.
+    only : str
+        Leave addresses of other schemes alone, e.g. ``"ws"``.
     """
     for key in ("api", "test", "demo"):
         if key in api.urls:
-            api.urls[key] = _moved(api.urls[key], base.rstrip("/"), api.hostname)
+            api.urls[key] = _moved(api.urls[key], base.rstrip("/"), api.hostname, only)
 
 
-def _moved(value: Any, base: str, hostname: str | None) -> Any:
+def _moved(value: Any, base: str, hostname: str | None, only: str) -> Any:
     if isinstance(value, dict):
-        return {key: _moved(inner, base, hostname) for key, inner in value.items()}
+        return {key: _moved(inner, base, hostname, only) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_moved(inner, base, hostname) for inner in value]
-    if not isinstance(value, str) or "://" not in value:
+        return [_moved(inner, base, hostname, only) for inner in value]
+    if not isinstance(value, str) or "://" not in value or not value.startswith(only):
         return value
     address = urlsplit(value.replace("{hostname}", hostname or ""))
     root = base
