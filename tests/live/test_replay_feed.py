@@ -99,3 +99,14 @@ async def test_the_invented_market_gives_the_bars_of_its_history():
     assert len(times) > 90
     with pytest.raises(UsageError, match="five seconds"):
         SimFeed(symbols, Timeframe(7, "s"), SimFeed.kinds)
+
+
+async def test_a_fault_of_our_own_is_told_to_the_reader():
+    async def sleep(seconds):
+        raise ZeroDivisionError
+
+    told = [Trade("X", NOON + timedelta(seconds=s), 1.0, 1.0) for s in (0, 1)]
+    reader = ReplayFeed(told, speed=1, sleep=sleep).events()
+    assert await anext(reader) == told[0]
+    with pytest.raises(ZeroDivisionError):
+        await anext(reader)

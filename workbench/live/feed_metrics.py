@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 __all__ = ["FAULTS", "FeedMetrics", "Gap", "register", "running"]
 
@@ -108,7 +109,7 @@ class FeedMetrics:
         with self._lock:
             return self._stale
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, Any]:
         """Return all of it as plain values; lags in seconds, None before the first event."""
         with self._lock:
             lags, kinds = sorted(self._lags), dict(self._kinds)

@@ -17,12 +17,12 @@ import pandas as pd
 from workbench.core.bar import Bar
 from workbench.core.depth import Depth
 from workbench.core.headline import Headline
+from workbench.core.order_book import BookView, OrderBook
 from workbench.core.ports import Event
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.data.schema import FIELDS
 from workbench.errors import UsageError, nearest
-from workbench.live.order_book import BookView, OrderBook
 
 __all__ = ["Keep", "MarketStore"]
 

@@ -89,6 +89,8 @@ class Outlet(ABC):
             self._readers.remove(reader)
         if self._error is not None:
             raise self._error
+        if self._task is not None:
+            await self._task  # a fault of our own is told as it is
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self.events()

@@ -26,7 +26,7 @@ from workbench.core.headline import Headline
 from workbench.core.ports import Clock, Event
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
-from workbench.errors import UnavailableError
+from workbench.errors import DataError, UnavailableError
 from workbench.live.backfill import Backfill, Refill
 from workbench.live.bar_builder import LongerBars, TradeBars
 from workbench.live.market_store import MarketStore
@@ -148,8 +148,8 @@ class VendorFeed(Outlet):
                 await line.connection.open()
                 self._opened(line)
                 await self._listen(line)
-            except UnavailableError as error:
-                asked = error.retry_after
+            except (UnavailableError, DataError) as error:
+                asked = error.facts.get("retry_after")
                 _log.warning("%s: %s", self.name, error.message)
             finally:
                 await self._closed(line)
@@ -291,6 +291,6 @@ def _is_sound(event: Event) -> bool:
         return (
             0 < event.low <= min(event.open, event.close)
             and max(event.open, event.close) <= event.high < math.inf
-            and 0 <= event.volume < math.inf
+            and (0 <= event.volume < math.inf or math.isnan(event.volume))
         )
     return 0 <= event.bid < math.inf and 0 <= event.ask < math.inf

@@ -11,6 +11,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from workbench.server.feed_counts import FeedCounts
+
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -30,6 +32,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FeedCounts())
         self._requests = Counter(
             "workbench_requests_total",
             "Answered requests.",

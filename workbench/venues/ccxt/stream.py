@@ -26,6 +26,7 @@ from workbench.core.trade import Trade
 from workbench.errors import UsageError, WorkbenchError
 from workbench.venues.ccxt.client import NAMED, Exchange, localize, meaning
 from workbench.venues.ccxt.history import opened_exchange
+from workbench.venues.ccxt.kraken_book import KrakenBooks
 from workbench.venues.socket import trouble
 from workbench.venues.stream import Connection, Part, VendorStream, Wanted
 
@@ -49,7 +50,7 @@ class CcxtStream(VendorStream):
     """Trades, quotes, minute bars and order books of a crypto exchange.
 
     Order books come whole, the best 50 prices of each side; ccxt keeps them and checks the
-    exchange's numbers, and Kraken's checksum.
+    exchange's numbers. Kraken's come with ten prices, checked by its checksum.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ class _CcxtConnection(Connection):
         self._tasks: list[asyncio.Task[None]] = []
         self._candles: dict[str, list[Any]] = {}
         self._given: dict[str, int] = {}
+        self._checked: KrakenBooks | None = None
         self._api: Any = None
 
     async def open(self) -> None:
@@ -141,7 +143,6 @@ class _CcxtConnection(Connection):
         if told.stream_url:
             localize(api, told.stream_url, only="ws")
         api.streaming = {**api.streaming, "keepAlive": _ALIVE}
-        api.options["watchOrderBook"] = {**api.options.get("watchOrderBook", {}), "checksum": True}
         api.enableRateLimit = True
 
         async def throttle(cost: float | None = None) -> None:
@@ -149,6 +150,8 @@ class _CcxtConnection(Connection):
 
         api.throttle = throttle
         api.client = partial(self._guarded, api.client)
+        if self._name == "kraken" and "books" in self._wanted.kinds:
+            self._checked = KrakenBooks(api.markets)
         return api
 
     def _guarded(self, make: Callable[[str], Any], url: str) -> Any:
@@ -160,6 +163,7 @@ class _CcxtConnection(Connection):
             def survive(data: str | bytes) -> None:
                 try:
                     read(data)
+                    self._check(data)
                 except _UNREADABLE:
                     self.malformed += 1
                     self._queue.put_nowait(())
@@ -173,8 +177,8 @@ class _CcxtConnection(Connection):
         while True:
             try:
                 self._queue.put_nowait(await once(symbol))
-            except ccxt.ChecksumError:
-                self.malformed += 1  # ccxt drops the book; the next call subscribes anew
+            except ccxt.ChecksumError:  # ccxt drops the book; the next call subscribes anew
+                self.malformed += 1
                 self._queue.put_nowait(())
             except ccxt.BaseError as error:
                 self._fail(error)
@@ -182,6 +186,16 @@ class _CcxtConnection(Connection):
             except _UNREADABLE:
                 self.malformed += 1
                 self._queue.put_nowait(())
+
+    def _check(self, data: str | bytes) -> None:
+        if self._checked is None:
+            return
+        try:
+            book = self._checked.read(data)
+        except WorkbenchError as error:
+            self._queue.put_nowait(error)
+        else:
+            self._queue.put_nowait(() if book is None else (book,))
 
     def _fail(self, error: ccxt.BaseError) -> None:
         told = meaning(self._name, error)
@@ -214,6 +228,8 @@ class _CcxtConnection(Connection):
 
     async def _books(self, symbol: str) -> Sequence[Event]:
         book = await self._api.watch_order_book(symbol)
+        if self._checked is not None:
+            return ()  # it has been told, and checked
         bids, asks = (
             tuple((float(row[0]), float(row[1])) for row in book[side][:_DEPTH])
             for side in ("bids", "asks")

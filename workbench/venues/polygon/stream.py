@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import nan
 from typing import Any
 
 from workbench.config import Settings
@@ -121,7 +122,8 @@ def _quote(told: dict[str, Any], symbol: str) -> Quote:
 
 def _bar(told: dict[str, Any], symbol: str) -> Bar:
     time = _ms(told["s"])
-    opened, high, low, close, volume = (float(told[key]) for key in "ohlcv")
+    opened, high, low, close = (float(told[key]) for key in "ohlc")
+    volume = float(told.get("v", nan))  # an index has none
     return Bar(symbol, time, opened, high, low, close, volume, time + _MINUTE)
 
 

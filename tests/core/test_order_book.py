@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workbench.core.depth import Depth
-from workbench.live.order_book import OrderBook, kraken_checksum
+from workbench.core.order_book import OrderBook, kraken_checksum
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)
 # the example of Kraken's own documentation of the checksum
