@@ -26,14 +26,17 @@ _SCRIPT = """
 import sys, time
 import pandas as pd
 import workbench as wb
-from workbench.research import finished
+from workbench.research import engines, finished
 
 finished._BATCH_SECONDS = 0.05  # many writes in a short time
+engines._BLOCKS = (128, 128)
 
 def grids(name):
     if name == "rule":
         return wb.strategies.SmaCross, {"fast": range(5, 45), "slow": range(50, 100)}
-    from plain_cross import PlainCross
+    from plain_cross import PlainCross, ReadCross
+    if name == "read":
+        return ReadCross, {"fast": range(5, 45), "slow": range(50, 100)}
     return PlainCross, {"fast": range(5, 25), "slow": range(50, 60)}
 
 if __name__ == "__main__":
@@ -46,17 +49,22 @@ if __name__ == "__main__":
 _PLAIN = """
 import workbench as wb
 
-class PlainCross(wb.Strategy):
+class ReadCross(wb.Strategy):
     fast: int = wb.param(5, low=2, high=100)
     slow: int = wb.param(50, low=5, high=400)
 
     def targets(self, bars):
         close = bars["close"]
         return (wb.ta.sma(close, self.fast) > wb.ta.sma(close, self.slow)).astype(float)
+
+class PlainCross(ReadCross):
+    def targets(self, bars):
+        close = bars["close"]
+        return (wb.ta.sma(close, self.fast) > close.rolling(self.slow).mean()).astype(float)
 """
 
 
-@pytest.mark.parametrize(("name", "pause"), [("rule", 0.5), ("plain", 0.05)])
+@pytest.mark.parametrize(("name", "pause"), [("rule", 0.5), ("read", 0.5), ("plain", 0.05)])
 def test_killed_at_random_points_it_ends_with_the_same_table(
     one, workspace, monkeypatch, name, pause
 ):
@@ -80,7 +88,8 @@ def test_killed_at_random_points_it_ends_with_the_same_table(
     assert len(rows) == rows["trial"].nunique() == len(rest)
     whole = sweep(cls, one, progress=False, record=False, **grid)
     assert_frame_equal(rest.stats, whole.stats, check_exact=True)
-    assert rest.run_id == run_id and rest.finished and not rest.findings
+    assert rest.run_id == run_id and rest.finished
+    assert [text[:6] for text in rest.findings] == (["traced"] if name == "read" else [])
 
 
 def _killed(workspace, name, pause, resume, kills):

@@ -41,7 +41,8 @@ __all__ = ["ENGINES", "Engine"]
 ENGINES = ("auto", "events", "spans", "generic", "each")
 _STATS = NAMES[2:]
 _ROWS = 96 * 2**20  # bytes of indicator rows at a time
-_BLOCK = 128  # points
+_BLOCKS = (128, 1024)  # points, at least and at most
+_WORTH = 2**21  # bars of all points of a block, for which it is worth going to a thread
 
 
 class Engine:
@@ -110,6 +111,8 @@ class Engine:
         exact = [name for name in why if not why[name]]
         self.name = wanted if wanted != "auto" else [*exact, "generic"][0]
         self._is_spanned = "spans" in exact and wanted != "generic"
+        least, most = _BLOCKS
+        self._size = min(max(least, _WORTH // len(simulation.bars)), most)  # points of a block
         self._rows = 0
         self.made = (0.0, 1)
         self._periods = float(simulation.choices["periods_per_year"])
@@ -204,14 +207,15 @@ class Engine:
                 self._rows = max(self._rows, 0 if rules is None else rules.table.nbytes)
                 self.made = (time.perf_counter() - started, len(box))
                 table = np.empty((len(box), len(_STATS)))
-                begins = list(range(0, len(box), _BLOCK))
+                begins = list(range(0, len(box), self._size))
                 runs = [pool.submit(self._block, begin, rules, table, box) for begin in begins[1:]]
                 try:
                     self._block(0, rules, table, box)
-                    yield box[:_BLOCK], table[:_BLOCK]
+                    yield box[: self._size], table[: self._size]
                     for begin, run in zip(begins[1:], runs, strict=True):
                         run.result()
-                        yield box[begin : begin + _BLOCK], table[begin : begin + _BLOCK]
+                        end = begin + self._size
+                        yield box[begin:end], table[begin:end]
                 finally:
                     for run in runs:
                         run.cancel()
@@ -236,7 +240,7 @@ class Engine:
             del rules  # before those of the next part are made
 
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
-        end = min(begin + _BLOCK, len(box))
+        end = min(begin + self._size, len(box))
         if rules is None:  # an indicator has gaps: the rule's targets know what to do with them
             for k in range(begin, end):
                 bars = self.simulation.bars

@@ -109,7 +109,7 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         Points are run in parts that stay below it.
     time : float or str, optional
         Seconds, or ``"10min"``: then it ends with the points that are finished, after the one
-        (of a rule, the block of 128) that is running.
+        (of a rule, the block of points) that is running.
     keep : {None, "equity"}
         Keeps the equity curves of chosen points, in ``Sweep.equity``. Without, the best point
         run alone gives its own again: ``found.best().run()``.
