@@ -44,8 +44,6 @@ AssetClass = Literal["stock", "crypto"]
 
 _PREFIX = "WORKBENCH_"
 _HOME = "WORKBENCH_HOME"
-_FILES = (".env", "workbench.toml", "pyproject.toml")
-_Written = tuple[frozenset[tuple[str, str]], tuple[bytes, ...]]
 
 
 class RiskLimits(BaseModel):
@@ -313,25 +311,15 @@ def load_settings(workspace: Path | str | None = None, **overrides: Any) -> Sett
     folder = Path(workspace).expanduser().resolve() if workspace else find_workspace()
     if overrides:
         return _read(folder, overrides)
-    return _same(folder, _written(folder)).model_copy(deep=True)
+    files = [folder / name for name in (".env", "workbench.toml", "pyproject.toml")]
+    texts = tuple(file.read_bytes() if file.is_file() else b"" for file in files)
+    return _same(folder, frozenset(os.environ.items()), texts).model_copy(deep=True)
 
 
 @lru_cache(maxsize=4)
-def _same(folder: Path, written: _Written) -> Settings:
+def _same(folder: Path, *_: Any) -> Settings:
     """Read settings once for as long as all that they are made of stays as it is."""
-    del written  # it is what tells one reading from another
     return _read(folder, {})
-
-
-def _written(folder: Path) -> _Written:
-    """Return the environment and the files of a folder, as they are now."""
-    texts = []
-    for name in _FILES:
-        try:
-            texts.append((folder / name).read_bytes())
-        except OSError:
-            texts.append(b"")
-    return frozenset(os.environ.items()), tuple(texts)
 
 
 def _read(folder: Path, overrides: dict[str, Any]) -> Settings:
