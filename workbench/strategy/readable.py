@@ -12,7 +12,7 @@ from __future__ import annotations
 import dis
 import inspect
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["is_readable"]
 
@@ -79,7 +79,7 @@ class _Look:
         self._seen.add(code)
         defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-        built_in: dict[str, Any] = function.__builtins__
+        built_in: dict[str, Any] = cast(Any, function).__builtins__
         names = built_in | function.__globals__
         if not all(isinstance(value, _PLAIN) for value in defaults):
             return False
