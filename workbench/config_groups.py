@@ -66,7 +66,7 @@ class FeedSettings(BaseModel):
     ----------
     mute_seconds : float
         Without an event for so long, in an open market, a connection is given up and made
-        anew. Where only bars come, the length of a bar is added.
+        anew. Where only bars are wanted, of more than ten symbols, the length of a bar is added.
     tolerance_seconds : float
         How long an event is held so that an older one may overtake it.
     grace_seconds : float

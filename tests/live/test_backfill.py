@@ -187,3 +187,14 @@ async def test_without_a_history_the_gap_is_told():
     assert told(given) == [(0, 1.0), (2, 1.0)]
     assert "no history" in metrics.gaps[0].trouble
     await backfill.close()
+
+
+async def test_a_history_that_is_behind_the_market_is_told():
+    history = History()
+    history.delay = timedelta(days=20_000)
+    backfill, _, metrics = made(history)
+    backfill.offer(bar(0))
+    backfill.doubt(["X"], minute(1))
+    backfill.offer(bar(2))
+    await quiet(backfill)
+    assert "minutes late" in metrics.gaps[0].trouble

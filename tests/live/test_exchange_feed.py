@@ -115,6 +115,19 @@ async def test_a_mute_connection_is_found(vendor):
         assert opened.metrics.snapshot()["mute"] >= 1
 
 
+async def test_a_candle_that_grows_is_a_sign_of_life(vendor):
+    server, _, settings = await vendor("binance", "\n[feeds]\nmute_seconds = 1.2\n")
+    start = now().replace(second=0) + MINUTE
+    async with feed(PAIR, "bars", source="binance", settings=settings) as opened:
+        await begun(opened, server)
+        for _ in range(8):
+            await server.tell(Bar(PAIR, start, 10.0, 12.0, 9.0, 11.0, 5.0))
+            await asyncio.sleep(0.25)
+        assert opened.metrics.snapshot()["mute"] == 0
+        await server.subscribed(2)
+        assert opened.metrics.snapshot()["mute"] == 1
+
+
 async def test_a_large_frame_is_accepted(vendor):
     server, _, settings = await vendor("bybit")
     async with feed(PAIR, "trades", source="bybit", settings=settings) as opened:

@@ -64,12 +64,20 @@ def test_a_market_in_which_nothing_happens_is_asked_ever_less():
         made.opened(at)
         wait = next(s for s in range(1, 600) if made.check(at + timedelta(seconds=s)).is_mute)
         waits.append(wait)
-        made.gave_up()
         at += timedelta(seconds=wait)
+        made.gave_up(at)
     assert waits == [16, 31, 61, 121, 241, 241]
-    made.heard("AAPL", at)
-    made.opened(at)
-    assert made.check(at + timedelta(seconds=16)).is_mute
+
+
+def test_patience_wears_off_where_there_is_talk():
+    made = watch("AAPL")
+    for _ in range(2):
+        made.gave_up(later(0))
+    for second in range(0, 900, 10):
+        made.heard("AAPL", later(second))
+        assert not made.check(later(second)).is_mute
+    assert not made.check(later(905)).is_mute
+    assert made.check(later(906)).is_mute
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,26 @@ class _Reader:
         return await anext(self._reader)
 
 
+@pytest.mark.parametrize("kinds", ["trades", "bars"])
+async def test_a_mute_connection_is_found_and_made_anew(vendor, kinds):
+    server, _, settings = await vendor(
+        "polygon", "\n[feeds]\nmute_seconds = 0.6\nlongest_wait_seconds = 0.1\n"
+    )
+    async with feed([PAIR], kinds, source="polygon", settings=settings) as opened:
+        await ready(opened, server)
+        await server.subscribed(2)
+        snapshot = opened.metrics.snapshot()
+        assert (snapshot["mute"], snapshot["reconnects"]) == (1, 1)
+
+
+async def test_trades_that_are_heard_as_a_sign_of_life_are_not_given_out(vendor):
+    server, _, settings = await vendor("alpaca")
+    async with feed(["AAPL"], "bars", source="alpaca", settings=settings) as opened:
+        reader = await ready(opened, server)
+        await server.tell(trade(1), bar(this_minute()))
+        assert (await take(reader, 1)) == [bar(this_minute())]
+
+
 @pytest.mark.parametrize("name", ["alpaca", "polygon"])
 async def test_trades_quotes_and_bars_come_as_the_vendor_told_them(vendor, name):
     server, _, settings = await vendor(name)
@@ -247,20 +267,6 @@ async def test_others_go_on_while_one_s_gap_is_filled(vendor):
         await server.tell(bar(start + 3 * MINUTE))
         await server.tell(trade(1))
         assert isinstance((await take(reader, 1))[0], Trade)
-
-
-async def test_a_mute_connection_is_found_and_made_anew(vendor):
-    server, _, settings = await vendor(
-        "polygon", "\n[feeds]\nmute_seconds = 0.6\nlongest_wait_seconds = 0.1\n"
-    )
-    async with feed([PAIR], "trades", source="polygon", settings=settings) as opened:
-        reader = await ready(opened, server)
-        told = {"ev": "XT", "pair": "BTC-USD", "p": 5.0, "t": 1, "s": 1.0, "i": 1, "x": 1}
-        await server.raw(json.dumps([told]))
-        await take(reader, 1)
-        await server.subscribed(2)
-        snapshot = opened.metrics.snapshot()
-        assert (snapshot["mute"], snapshot["reconnects"]) == (1, 1)
 
 
 async def test_bars_are_built_of_trades_where_the_vendor_has_none(vendor):

@@ -163,7 +163,7 @@ class Backfill:
         start = state.reached
         assert start is not None  # noqa: S101  else there is no gap
         found: list[Bar] = []
-        trouble = "" if self._refill.source else "there is no history to ask"
+        trouble = self._reach(until)
         try:
             found = await asyncio.wait_for(
                 asyncio.to_thread(self._history, symbol, start, until), self._refill.timeout
@@ -181,6 +181,15 @@ class Backfill:
         held, state.held = state.held or deque(), None
         for bar in held:
             self.offer(bar)
+
+    def _reach(self, until: datetime) -> str:
+        """Tell why the history cannot have all bars up to an instant; nothing where it can."""
+        if self._refill.source is None:
+            return "there is no history to ask"
+        late: timedelta = getattr(self._refill.source, "delay", timedelta(0))
+        if late and datetime.now(UTC) - late < until:
+            return f"the history is {late.total_seconds() / 60:g} minutes late under this plan"
+        return ""
 
     def _history(self, symbol: str, start: datetime, until: datetime) -> list[Bar]:
         source, timeframe = self._refill.source, self._refill.timeframe

@@ -35,6 +35,7 @@ _STREAMS = {
 _CCXT = "workbench.venues.ccxt.stream:CcxtStream"
 _EXCHANGES = ("binance", "bybit", "coinbase", "kraken")
 _MINUTE = Timeframe(1, "m")
+_PULSE = 10
 
 
 def names() -> tuple[str, ...]:
@@ -198,6 +199,9 @@ def _plan(stream: VendorStream, wanted: Wanted, frame: Timeframe) -> Plan:
         )
     built = "bars" in wanted.kinds and (is_second or "bars" not in stream.kinds)
     asked = (wanted.kinds - {"bars"}) | {"trades"} if built else wanted.kinds
+    if asked == {"bars"} and not stream.grows and len(wanted.symbols) <= _PULSE:
+        # trades tell within seconds that a connection is alive, bars once a minute
+        asked |= stream.kinds & {"trades"}
     _check_kinds(stream.name, Wanted(wanted.symbols, asked), stream.kinds)
     for symbol in wanted.symbols:
         _check_kinds(stream.name, Wanted((symbol,), asked), stream.kinds - stream.lacks(symbol))

@@ -77,9 +77,9 @@ class Silence:
 class Watch:
     """Watches the symbols of one connection.
 
-    A mute connection is found after `limit`. Each time a new one is mute as well the
-    limit doubles, up to sixteenfold, so that a market in which nothing happens is not
-    asked again and again.
+    A mute connection is found after `limit`. Each time one was given up the limit doubles,
+    up to sixteenfold, so that a market in which little happens is not left again and again;
+    after twenty times the limit in which none was, it halves.
 
     Parameters
     ----------
@@ -100,6 +100,7 @@ class Watch:
     ) -> None:
         self.limit = limit
         self._patience = 1
+        self._changed = _EPOCH
         self._calendars = {symbol: calendar(symbol) for symbol in symbols}
         self._heard: dict[str, datetime] = {}
         self._opened: datetime | None = None
@@ -112,11 +113,11 @@ class Watch:
     def heard(self, symbol: str, now: datetime) -> None:
         """Note that something was told of a symbol."""
         self._heard[symbol] = now
-        self._patience = 1
 
-    def gave_up(self) -> None:
+    def gave_up(self, now: datetime) -> None:
         """Be more patient with the next connection."""
         self._patience = min(2 * self._patience, _MOST_PATIENT)
+        self._changed = now
 
     def check(self, now: datetime) -> Silence:
         """Return who is silent now."""
@@ -131,5 +132,7 @@ class Watch:
             most_recent = last if most_recent is None else max(most_recent, last)
             if now - last > self.limit:
                 silent.append(symbol)
+        if self._patience > 1 and now - self._changed > 20 * self.limit:
+            self._patience, self._changed = self._patience // 2, now
         is_mute = most_recent is not None and now - most_recent > self.limit * self._patience
         return Silence(tuple(silent), is_mute)

@@ -124,7 +124,7 @@ class VendorFeed(Outlet):
         lines = []
         for part in self._stream.parts(self._plan.wanted):
             limit = timedelta(seconds=self._patience.mute_seconds)
-            if part.wanted.kinds <= {"bars"}:
+            if part.wanted.kinds <= {"bars"} and not self._stream.grows:
                 limit += self._plan.base.delta
             # news come when they come
             symbols = part.wanted.symbols if part.wanted.kinds != {"news"} else ()
@@ -162,6 +162,8 @@ class VendorFeed(Outlet):
         while True:
             events = await connection.receive()
             now = self._clock.now()
+            while connection.alive:
+                line.watch.heard(connection.alive.pop(), now)
             if connection.malformed > line.malformed:
                 self.metrics.count("malformed", connection.malformed - line.malformed)
                 line.malformed = connection.malformed
@@ -258,7 +260,7 @@ class VendorFeed(Outlet):
             stale += silence.symbols
             if silence.is_mute and line.connection is not None and not line.is_mute:
                 line.is_mute = True
-                line.watch.gave_up()
+                line.watch.gave_up(now)
                 self.metrics.count("mute")
                 _log.warning("%s: the connection is open and mute, and given up", self.name)
                 line.closing = asyncio.create_task(line.connection.close())

@@ -71,6 +71,7 @@ class SocketConnection(Connection):
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
         self.endpoint = endpoint
         self._socket: ClientConnection | None = None
         self._is_greeted = False

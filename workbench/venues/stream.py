@@ -51,10 +51,14 @@ class Wanted:
 class Connection(ABC):
     """One connection to a vendor, used once.
 
-    ``malformed`` counts the frames that could not be read and were passed over.
+    ``malformed`` counts the frames that could not be read and were passed over. ``alive``
+    has the symbols of which something was told that is no event yet, as of a growing bar.
     """
 
     malformed = 0
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
 
     @abstractmethod
     async def open(self) -> None:
@@ -102,11 +106,14 @@ class VendorStream(ABC):
         What it tells by itself.
     backoff : float
         Seconds before the second try to connect, at most.
+    grows : bool
+        Whether it tells of bars while they grow.
     """
 
     name: str
     kinds: frozenset[str]
     backoff: float = 0.5
+    grows: bool = False
 
     def calendar(self, symbol: str) -> str:
         """Return the calendar a symbol trades by."""

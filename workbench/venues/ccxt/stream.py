@@ -59,6 +59,8 @@ class CcxtStream(VendorStream):
     settings : Settings
     """
 
+    grows = True
+
     def __init__(self, exchange: str, settings: Settings) -> None:
         if exchange not in ccxt.pro.exchanges:
             raise UsageError(
@@ -88,6 +90,7 @@ class _CcxtConnection(Connection):
     """One ccxt object and a watcher for each symbol and kind."""
 
     def __init__(self, name: str, settings: Settings, wanted: Wanted) -> None:
+        super().__init__()
         self._name, self._settings, self._wanted = name, settings, wanted
         self._queue: asyncio.Queue[Sequence[Event] | WorkbenchError] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -240,7 +243,9 @@ class _CcxtConnection(Connection):
     async def _bars(self, symbol: str) -> Sequence[Event]:
         """Return the candles that are over: a later one has begun."""
         ended: list[Event] = []
-        for row in await self._api.watch_ohlcv(symbol, "1m"):
+        rows = await self._api.watch_ohlcv(symbol, "1m")
+        self.alive.add(symbol)
+        for row in rows:
             before = self._candles.get(symbol)
             if before is not None and row[0] > before[0]:
                 ended += self._end(symbol)
