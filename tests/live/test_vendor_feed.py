@@ -314,3 +314,50 @@ async def test_the_vendors_own_clients_read_what_the_servers_write(vendor):
     assert (seen.symbol, seen.price, seen.timestamp) == ("AAPL", 101.5, told.time)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_news_and_order_books_come_where_they_are_asked_for(vendor):
+    server, _, settings = await vendor("alpaca")
+    kinds = ("news", "books")
+    async with feed([PAIR], kinds, source="alpaca", settings=settings) as opened:
+        reader = await ready(opened, server, 2)
+        at = now().replace(microsecond=0)
+        level, ask = {"p": 10.0, "s": 1.0}, {"p": 11.0, "s": 2.0}
+        whole = {"T": "o", "S": PAIR, "t": at, "b": [level], "a": [ask], "r": True}
+        change = {"T": "o", "S": PAIR, "t": at, "b": [{"p": 10.5, "s": 3.0}], "a": []}
+        news = {
+            "T": "n", "id": 7, "headline": "up", "summary": "", "content": "", "url": "u",
+            "source": "s", "symbols": [PAIR], "created_at": at, "updated_at": at,
+        }  # fmt: skip
+        # both connections are told all of it: a headline that comes twice is one
+        await server.raw(server.packed([whole, change, news]))
+        found = await take(reader, 5)
+        assert [type(event).__name__ for event in found].count("Headline") == 1
+        assert opened.store.headlines(PAIR)[0].title == "up"
+        assert opened.store.book(PAIR).bids == ((10.5, 3.0), (10.0, 1.0))
+
+
+async def test_one_silent_symbol_is_told_and_the_others_go_on(vendor):
+    server, _, settings = await vendor("polygon", "\n[feeds]\nmute_seconds = 0.8\n")
+    pairs = [PAIR, "ETH/USD"]
+    async with feed(pairs, "trades", source="polygon", settings=settings) as opened:
+        reader = await ready(opened, server)
+        for number in range(12):
+            row = {"ev": "XT", "pair": "BTC-USD", "p": 5.0, "t": 1000 + number, "s": 1.0}
+            await server.raw(json.dumps([{**row, "i": number, "x": 1}]))
+            await take(reader, 1)
+            await asyncio.sleep(0.1)
+        assert opened.metrics.stale == ("ETH/USD",)
+        assert opened.metrics.snapshot()["mute"] == 0
+
+
+async def test_a_built_bar_that_lacks_trades_is_had_from_the_history(vendor):
+    server, history, settings = await vendor("finnhub")
+    symbol, start = "BINANCE:BTCUSDT", this_minute() - 4 * MINUTE
+    since = (start - MINUTE).isoformat()
+    opened = feed([symbol], "bars", source="finnhub", settings=settings, since=since)
+    async with opened:
+        reader = await ready(opened, server)
+        got = await take(reader, 4)
+        assert [b.time for b in got] == [start + i * MINUTE for i in range(-1, 3)]
+        assert history.paths("/crypto/candle")
