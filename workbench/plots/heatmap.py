@@ -7,26 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from bokeh.models import (
-    BasicTicker,
     ColumnDataSource,
     FixedTicker,
     HoverTool,
     LinearColorMapper,
-    NumeralTickFormatter,
     Range1d,
     TapTool,
 )
-from bokeh.models.annotations import ColorBar
 from bokeh.palettes import Cividis256, Viridis256
 from bokeh.plotting import figure as Figure
 
-from workbench.errors import DataError, UsageError, nearest
-from workbench.plots.theme import FONT, Theme, find, style
-from workbench.plots.units import FRACTIONS
+from workbench.plots.coloured import LESS_IS_BEST, check_columns, colour_bar, number_format
+from workbench.plots.theme import Theme, find, style
 
 __all__ = ["figure"]
-
-_LESS_IS_BEST = {"volatility", "max_drawdown_bars", "recovery_bars", "turnover", "fees", "slippage"}
 
 
 def figure(
@@ -76,13 +70,7 @@ def figure(
     >>> plot.select_one("cells").data_source.data["row"].tolist()
     [0, 1, 2, 3]
     """
-    for name in (x, y, value):
-        if name not in stats.columns:
-            raise UsageError(
-                f"the sweep has no {name!r}{nearest(name, map(str, stats.columns))}; "
-                f"it has {', '.join(map(str, stats.columns))}",
-                column=name,
-            )
+    check_columns(stats, x, y, value)
     look = find(theme)
     cells, merged = _cells(stats, x, y, value)
     xs, ys = np.unique(cells[x]), np.unique(cells[y])
@@ -97,9 +85,8 @@ def figure(
         }
     )
     drawn = _canvas(xs, ys, (x, y), height, look)
-    form = "0.0%" if value in FRACTIONS else "0,0.00"
     finite = source.data["value"][np.isfinite(source.data["value"])]
-    best = int(np.nanargmin(source.data["value"]) if value in _LESS_IS_BEST
+    best = int(np.nanargmin(source.data["value"]) if value in LESS_IS_BEST
                else np.nanargmax(source.data["value"]))  # fmt: skip
     blind = look.up == find(look.name, colour_blind=True).up
     palette = Cividis256 if blind else Viridis256
@@ -120,17 +107,11 @@ def figure(
     drawn.add_tools(
         HoverTool(
             renderers=[drawn.select_one("cells")],
-            tooltips=[(x, "@x_name"), (y, "@y_name"), (words, f"@value{{{form}}}")],
+            tooltips=[(x, "@x_name"), (y, "@y_name"), (words, f"@value{{{number_format(value)}}}")],
             point_policy="follow_mouse",
         )
     )
-    bar = ColorBar(
-        color_mapper=mapper, width=10, padding=8, bar_line_color=None, title=None,
-        formatter=NumeralTickFormatter(format=form), ticker=BasicTicker(desired_num_ticks=6),
-        background_fill_color=look.surface, major_label_text_color=look.muted,
-        major_label_text_font=FONT, major_label_text_font_size="11px", major_tick_line_color=None,
-    )  # fmt: skip
-    drawn.add_layout(bar, "right")
+    drawn.add_layout(colour_bar(mapper, value, look), "right")
     return style(drawn, look)
 
 
@@ -138,9 +119,7 @@ def _cells(stats: pd.DataFrame, x: str, y: str, value: str) -> tuple[pd.DataFram
     """One row for each cell: the best of its points."""
     table = stats[[x, y, value]].copy()
     table["row"] = np.arange(len(stats))
-    if not np.isfinite(table[value].to_numpy(np.float64)).any():
-        raise DataError(f"{value!r} has not one finite number", column=value)
-    ranked = table.sort_values(value, ascending=value in _LESS_IS_BEST, na_position="last")
+    ranked = table.sort_values(value, ascending=value in LESS_IS_BEST, na_position="last")
     cells = ranked.drop_duplicates([x, y]).sort_values("row").reset_index(drop=True)
     return cells, round(len(table) / len(cells)) if len(table) > len(cells) else 0
 

@@ -11,19 +11,14 @@ from bokeh.models import (
     FactorRange,
     HoverTool,
     LinearColorMapper,
-    NumeralTickFormatter,
 )
-from bokeh.models.annotations import ColorBar
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure as Figure
 
-from workbench.errors import DataError, UsageError, nearest
-from workbench.plots.theme import FONT, Theme, find, style
+from workbench.plots.coloured import LESS_IS_BEST, check_columns, colour_bar, number_format
+from workbench.plots.theme import Theme, find, style
 
 __all__ = ["figure"]
-
-_FRACTIONS = {"total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure"}
-_LESS_IS_BEST = {"volatility", "max_drawdown_bars", "recovery_bars", "turnover", "fees", "slippage"}
 
 
 def figure(
@@ -74,18 +69,10 @@ def figure(
     >>> plot.select_one("points").data_source.data["row"].tolist()  # the best is drawn last
     [1, 2, 0]
     """
-    for name in (x, y, value):
-        if name not in stats.columns:
-            raise UsageError(
-                f"the sweep has no {name!r}{nearest(name, map(str, stats.columns))}; "
-                f"it has {', '.join(map(str, stats.columns))}",
-                column=name,
-            )
+    check_columns(stats, x, y, value)
     values = stats[value].to_numpy(np.float64)
-    if not np.isfinite(values).any():
-        raise DataError(f"{value!r} has not one finite number", column=value)
     look = find(theme)
-    signed = -values if value in _LESS_IS_BEST else values
+    signed = -values if value in LESS_IS_BEST else values
     order = np.argsort(np.where(np.isfinite(signed), signed, -np.inf), kind="stable")
     ranges: dict[str, Any] = {"x_range": _names(stats[x]), "y_range": _names(stats[y])}
     drawn: Any = Figure(
@@ -121,21 +108,13 @@ def figure(
     best: Any = {key: [source.data[key][-1]] for key in ("x", "y")}
     drawn.scatter("x", "y", marker="star", size=18, source=ColumnDataSource(best), name="best",
                   fill_color="#ffffff", line_color=look.text)  # fmt: skip
-    form = "0.0%" if value in _FRACTIONS else "0,0.00"
+    form = number_format(value)
     words = value.replace("_", " ")
     drawn.add_tools(
         HoverTool(renderers=[points], tooltips=[(x, "@x"), (y, "@y"), (words, f"@value{{{form}}}")])
     )
     drawn.title.text = f"{words.capitalize()} of {len(stats):,} points by {x} and {y}"
-    drawn.add_layout(
-        ColorBar(
-            color_mapper=mapper, width=10, padding=8, bar_line_color=None, title=None,
-            formatter=NumeralTickFormatter(format=form), background_fill_color=look.surface,
-            major_label_text_color=look.muted, major_label_text_font=FONT,
-            major_label_text_font_size="11px", major_tick_line_color=None,
-        ),
-        "right",
-    )  # fmt: skip
+    drawn.add_layout(colour_bar(mapper, value, look), "right")
     return style(drawn, look)
 
 
