@@ -55,7 +55,8 @@ def test_what_is_stored_comes_back_to_the_bit(values):
     assert back(numbers)[1].tobytes() == numbers.tobytes()
 
 
-@given(st.integers(0, 9), st.lists(st.integers(-(2**52), 2**52), min_size=1))
+# Beyond 2**50 a division and a multiplication may end half a tick away, and floats are kept.
+@given(st.integers(0, 9), st.lists(st.integers(-(2**50), 2**50), min_size=1))
 def test_prices_on_a_tick_are_decimals(count, steps):
     numbers = np.array(steps, dtype=float) / 10.0**count
     kind, out = back(numbers)

@@ -86,11 +86,12 @@ def test_a_rule_gives_the_same_bits_as_here_and_each_trial_counts_once(one, clie
 
 def test_other_engines_and_several_symbols_give_the_same_bits(one, two, cluster):
     address = cluster.scheduler_address
-    costs, stops = wb.Costs(fee=wb.fees.Bps(10)), wb.Stops(loss=0.03)
-    given = {"costs": costs, "stops": stops, "window": range(5, 25), "progress": False}
-    far = sweep(wb.strategies.RsiReversion, one, on=address, **given)
-    assert far.engine == "generic"
-    assert_same(far, sweep(wb.strategies.RsiReversion, one, **given))
+    given = {"stops": wb.Stops(loss=0.03), "window": range(5, 25), "progress": False}
+    for engine, most in (("spans", None), ("generic", 0.5)):
+        costs = wb.Costs(fee=wb.fees.Bps(10), max_participation=most)
+        far = sweep(wb.strategies.RsiReversion, one, on=address, costs=costs, **given)
+        assert far.engine == engine
+        assert_same(far, sweep(wb.strategies.RsiReversion, one, costs=costs, **given))
     given = {"lookback": range(20, 40, 4), "skip": [0, 5], "engine": "each", "progress": False}
     far = sweep(wb.strategies.Momentum, two, on=cluster, **given)
     assert_same(far, sweep(wb.strategies.Momentum, two, **given))
