@@ -151,17 +151,17 @@ class DeskBoard:
         """Show prices, and the tables where something has happened."""
         shot = self.desk.snapshot()
         if shot.changes != self.seen:
+            self.seen = shot.changes
             self._show_tables(shot)
         self._show_prices(shot)
 
     def show_all(self) -> None:
-        """Show everything."""
+        """Show everything; `show_new` repeats the tables, which a page may miss while it loads."""
         shot = self.desk.snapshot()
         self._show_tables(shot)
         self._show_prices(shot)
 
     def _show_tables(self, shot: Snapshot) -> None:
-        self.seen = shot.changes
         self.orders.value = tables.blotter(shot)
         self.fills.value = tables.fills(shot)
         if shot.failure:
