@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from workbench.errors import UsageError
 from workbench.kernels import compile as door
 
 CODE = """
@@ -69,16 +70,32 @@ def test_plain_and_compiled_stand_side_by_side(name):
     assert compiled
 
 
-def test_a_step_is_part_of_its_caller_and_can_be_called_alone():
+def test_a_step_is_part_of_its_caller():
     import numpy as np
 
     row = np.array([1.0, 2.0])
     before = sys.getrefcount(row)
     assert doubled(row) == 4.0
     assert row.tolist() == [1.0, 4.0]
-    last_doubled(row)
+    door.plain(last_doubled)(row)
     assert row.tolist() == [1.0, 8.0]
     assert sys.getrefcount(row) == before
+
+
+@pytest.mark.parametrize("kind", [door.step, door.part])
+def test_what_has_no_way_in_says_so_before_and_after_it_was_compiled(kind):
+    half = kind(lambda x: 0.5 * x)
+    halved = door.jit(lambda x: 2.0 * half(x) / 2.0)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="no way in from Python"):
+            half(3.0)
+        assert halved(3.0) == 1.5
+
+
+def test_a_rule_is_called_by_both():
+    half = door.rule(lambda x: 0.5 * x)
+    halved = door.jit(lambda x: 2.0 * half(x) / 2.0)
+    assert halved(3.0) == half(3.0) == 1.5
 
 
 @door.step
@@ -92,3 +109,18 @@ def doubled(row):
     """Double the last value, and return it."""
     last_doubled(row)
     return row[-1]
+
+
+def test_kernels_do_not_load_scipy_and_numba_finds_it_when_it_is_used():
+    code = """
+import sys
+import numba, numpy as np
+from workbench.kernels.compile import jit
+from workbench.kernels.rules import floor_lot
+assert floor_lot(10.7, 1.0) == 10.0
+print("scipy.linalg" in sys.modules)
+dot = numba.njit(lambda a, b: np.dot(a, b))
+print(dot(np.eye(2), 2.0 * np.eye(2)).tolist(), "scipy.linalg" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["False", "[[2.0, 0.0], [0.0, 2.0]] True"]

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.indicators.families import FAMILIES, fill
-from workbench.kernels.families import known_from
+from workbench.kernels.families import exponential_averages, known_from
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 
-one_by_one = {"sma": talib.SMA, "sum": talib.SUM, "max": talib.MAX, "min": talib.MIN}
+one_by_one = {
+    "sma": talib.SMA, "ema": talib.EMA, "sum": talib.SUM, "max": talib.MAX, "min": talib.MIN,
+}  # fmt: skip
 
 
 def prices(seed, rows, scale, tick):
@@ -68,6 +70,26 @@ def test_what_is_asked_for_one_by_one(column, windows):
     for name in FAMILIES:
         assert not fill(name, np.array(column), {w: r for r, w in enumerate(windows)}, table)
     assert (table == 7.0).all()
+
+
+def test_averages_of_a_talib_that_is_set_otherwise_are_asked_for_one_by_one():
+    column, table = prices(3, 100, 1.0, 0.0), np.full((1, 100), 7.0)
+    talib.set_unstable_period("EMA", 5)
+    try:
+        assert not fill("ema", column, {9: 0}, table)
+    finally:
+        talib.set_unstable_period("EMA", 0)
+    assert (table == 7.0).all()
+    assert fill("ema", column, {9: 0}, table)
+
+
+@pytest.mark.parametrize("is_fused", [True, False])
+def test_exponential_averages_either_way_of_rounding(is_fused):
+    column, windows = prices(5, 4000, 50.0, 0.0), np.array([2, 3, 10, 40, 399])
+    table = np.empty((5, 4000))
+    exponential_averages(column, windows, np.arange(5), is_fused, table)
+    for row, window in zip(table, windows.tolist(), strict=True):
+        np.testing.assert_allclose(row, talib.EMA(column, window), rtol=1e-10)
 
 
 def test_from_where_a_row_is_known():

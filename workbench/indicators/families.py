@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.kernels.families import rolling_extremes, rolling_sums
+from workbench.indicators.compute import compute
+from workbench.indicators.talib_specs import spec
+from workbench.kernels.families import exponential_averages, rolling_extremes, rolling_sums
 
 __all__ = ["FAMILIES", "fill"]
 
@@ -15,23 +17,60 @@ _Floats = NDArray[np.float64]
 _Integers = NDArray[np.int64]
 
 
-def _averages(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> None:
+_SAMPLE = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 400)))
+_SAMPLED = (5, 10, 33)
+
+
+def _averages(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
     rolling_sums(column, windows, rows, True, table)
+    return True
 
 
-def _sums(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> None:
+def _sums(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
     rolling_sums(column, windows, rows, False, table)
+    return True
 
 
-def _lowest(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> None:
+def _exponential(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
+    is_fused = _fuses()
+    if is_fused is None:
+        return False
+    exponential_averages(column, windows, rows, is_fused, table)
+    return True
+
+
+def _highest(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
+    rolling_extremes(column, windows, rows, table)
+    return True
+
+
+def _lowest(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
     rolling_extremes(-column, windows, rows, table)
     table[rows] *= -1.0
+    return True
 
 
-FAMILIES: dict[str, Callable[[_Floats, _Integers, _Integers, _Floats], None]] = {
+def _fuses() -> bool | None:
+    """Tell whether this TA-Lib, as it is set now, rounds products before it adds them.
+
+    That is up to whoever built it. None where its averages are others altogether, as they
+    are after ``talib.set_unstable_period``.
+    """
+    rows = np.arange(len(_SAMPLED))
+    theirs = [compute(spec("ema"), [_SAMPLE], (window,))[0] for window in _SAMPLED]
+    ours = np.empty((len(rows), len(_SAMPLE)))
+    for is_fused in (True, False):
+        exponential_averages(_SAMPLE, np.array(_SAMPLED), rows, is_fused, ours)
+        if np.array_equal(ours, theirs, equal_nan=True):
+            return is_fused
+    return None
+
+
+FAMILIES: dict[str, Callable[[_Floats, _Integers, _Integers, _Floats], bool]] = {
     "sma": _averages,
+    "ema": _exponential,
     "sum": _sums,
-    "max": rolling_extremes,
+    "max": _highest,
     "min": _lowest,
 }
 """Indicators of one column with one parameter, the window."""
@@ -53,7 +92,8 @@ def fill(name: str, column: _Floats, rows: Mapping[int, int], table: _Floats) ->
     -------
     bool
         False, with the table as it was, where they are to be asked for one by one: the column
-        has gaps, or a window is none that TA-Lib takes or the column can fill.
+        has gaps, a window is none that TA-Lib takes or the column can fill, or the bits of
+        this TA-Lib are not known how to make.
 
     Examples
     --------
@@ -69,5 +109,4 @@ def fill(name: str, column: _Floats, rows: Mapping[int, int], table: _Floats) ->
     # Writable: to the compiler a read-only array is another type.
     given = np.require(column, requirements=["C", "W"])
     places = np.array([rows[window] for window in windows], np.int64)
-    FAMILIES[name](given, np.array(windows, np.int64), places, table)
-    return True
+    return FAMILIES[name](given, np.array(windows, np.int64), places, table)

@@ -32,13 +32,15 @@ _INFINITE = "Output can be NaN or infinite"
 def _talib() -> tuple[ModuleType, ModuleType]:
     try:
         import talib
-        from talib import abstract
+
+        # Its public face, talib.abstract, makes all 161 functions ready to tell of one.
+        from talib import _ta_lib as library
     except ImportError as error:
         raise UsageError(
             f"the indicators need TA-Lib, which does not load ({error}): {_INSTALL}",
             package="ta-lib",
         ) from error
-    return talib, abstract
+    return talib, library
 
 
 @lru_cache(maxsize=1)
@@ -78,9 +80,8 @@ def spec(name: str) -> Spec:
     >>> found.inputs, [p.name for p in found.parameters], found.outputs
     (('high', 'low', 'close'), ['timeperiod'], ('atr',))
     """
-    abstract = _talib()[1]
     upper = name.upper()
-    info = abstract.Function(upper).info
+    info = _described(upper).info
     outputs = tuple(info["output_names"])
     inputs: list[str] = []
     for value in info["input_names"].values():
@@ -96,19 +97,22 @@ def spec(name: str) -> Spec:
         inputs=tuple(inputs),
         parameters=parameters,
         outputs=(name,) if len(outputs) == 1 else outputs,
-        kernel=_kernel(upper, parameters, raw(name), abstract),
+        kernel=_kernel(upper, parameters, raw(name)),
         notes=_notes(upper, info["group"], info["function_flags"] or []),
         positions=name in _POSITIONS,
     )
 
 
-def _kernel(
-    upper: str, parameters: tuple[Parameter, ...], function: Kernel, abstract: ModuleType
-) -> Kernel:
+def _described(upper: str, **parameters: float) -> Any:
+    library = _talib()[1]
+    return library.Function(upper, getattr(library, upper), **parameters)
+
+
+def _kernel(upper: str, parameters: tuple[Parameter, ...], function: Kernel) -> Kernel:
     @lru_cache(maxsize=64)
     def lookback(values: tuple[float, ...]) -> int:
         named = {p.name: v for p, v in zip(parameters, values, strict=True)}
-        return int(abstract.Function(upper, **named).lookback)
+        return int(_described(upper, **named).lookback)
 
     def kernel(*arguments: Any) -> Any:
         try:

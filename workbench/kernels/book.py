@@ -131,15 +131,15 @@ class Tape(NamedTuple):
 def new_book(cash: float, n: int) -> Book:
     """Return the state before the first bar of `n` symbols."""
     account = np.zeros(1, ACCOUNT)
-    account[0].cash = cash
+    account["cash"][0] = cash
     cells = np.zeros(n, CELL)
     for j in range(n):
-        cells[j].mark = math.nan
-        cells[j].locked = math.nan
-        cells[j].remaining = math.nan
-        cells[j].limit = math.nan
-        cells[j].order = -1
-        cells[j].owner = -1
+        cells["mark"][j] = math.nan
+        cells["locked"][j] = math.nan
+        cells["remaining"][j] = math.nan
+        cells["limit"][j] = math.nan
+        cells["order"][j] = -1
+        cells["owner"][j] = -1
     return Book(account, cells)
 
 
@@ -162,7 +162,10 @@ def grown(tape: Tape, book: Book) -> Tape:
     """Return a tape of twice the length with the same on it."""
     account = book.account[0]
     fills = np.empty(2 * len(tape.fills), FILL)
-    fills[: account.fills] = tape.fills[: account.fills]
+    # One by one: an assignment of slices is slow to compile, for the words of its errors.
+    for k in range(account.fills):
+        fills[k] = tape.fills[k]
     orders = np.empty(2 * len(tape.orders), ORDER)
-    orders[: account.orders] = tape.orders[: account.orders]
+    for k in range(account.orders):
+        orders[k] = tape.orders[k]
     return Tape(fills, orders)

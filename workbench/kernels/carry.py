@@ -10,7 +10,7 @@ import math
 
 from workbench.kernels.book import Book, Tape
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, CostCode, Floats, Market
-from workbench.kernels.compile import step
+from workbench.kernels.compile import rule, step
 
 __all__ = ["KINDS", "borrowed", "carry", "dividends", "funded", "interest", "is_carried"]
 
@@ -27,14 +27,14 @@ def is_carried(market: Market) -> bool:
     return len(market.events) > 0
 
 
-@step
+@rule
 def interest(cash: float, years: float, costs: CostCode) -> float:
     """Return the interest on an amount of cash."""
     rate = costs.margin if cash < 0.0 else costs.credit
     return cash * rate * years
 
 
-@step
+@rule
 def borrowed(units: float, mark: float, years: float, costs: CostCode) -> float:
     """Return the fee for what is short."""
     if units < 0.0:
@@ -42,13 +42,13 @@ def borrowed(units: float, mark: float, years: float, costs: CostCode) -> float:
     return 0.0
 
 
-@step
+@rule
 def funded(units: float, price: float, rate: float) -> float:
     """Return the funding of a perpetual: longs pay a positive rate to shorts."""
     return -units * price * rate
 
 
-@step
+@rule
 def dividends(units: float, dividend: float) -> float:
     """Return what a holding receives, or a short has to pay."""
     return units * dividend
@@ -59,7 +59,8 @@ def carry(t: int, market: Market, book: Book, tape: Tape, flows: Floats, costs: 
     """Book what is due before the open of bar `t`, and write it into `flows`."""
     account = book.account[0]
     events = market.events
-    flows[t, :] = 0.0
+    for k in range(flows.shape[1]):
+        flows[t, k] = 0.0
     years = events[t, 0, YEARS] if t > 0 else 0.0
     amount = interest(account.cash, years, costs)
     flows[t, _MARGIN if account.cash < 0.0 else _CASH] = amount

@@ -13,17 +13,45 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 
 import numba
+import numba.np.linalg
 
-__all__ = ["cache_folder", "jit", "step"]
+from workbench.errors import UsageError
+
+__all__ = ["cache_folder", "jit", "part", "plain", "rule", "step"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+# Without numba's runtime nothing is counted: an array that comes in is borrowed.
+_STEP: dict[str, bool] = {"forceinline": True, "_nrt": False}
+
+
+def _defer_scipy() -> None:
+    """Let numba look for SciPy's linear algebra when it is used, not when numba is.
+
+    To know whether there is one, numba loads all of ``scipy.linalg``: a fifth of the CPU time of
+    a first backtest. Where SciPy is installed the answer is known; whatever needs it makes sure
+    of it again when it is compiled.
+    """
+    linalg: Any = numba.np.linalg
+    look = linalg.ensure_blas
+    if find_spec("scipy") is None:
+        return
+    linalg.ensure_blas = lambda: None
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = look
+
+
+_defer_scipy()
 
 
 def jit(function: F) -> F:
@@ -50,8 +78,33 @@ def jit(function: F) -> F:
     return _compiled(function)
 
 
+def part(function: F) -> F:
+    """Compile a function that only other compiled ones call, else as `jit`.
+
+    Its way in from Python would take longer to compile than most such functions; without one,
+    a call from Python is a UsageError.
+
+    Parameters
+    ----------
+    function : callable
+        As for `jit`.
+
+    Examples
+    --------
+    >>> @part
+    ... def half(x: float) -> float:
+    ...     return 0.5 * x
+    >>> @jit
+    ... def quarter(x: float) -> float:
+    ...     return half(half(x))
+    >>> quarter(3.0)
+    0.75
+    """
+    return _closed(_compiled(function, no_cpython_wrapper=True))
+
+
 def step(function: F) -> F:
-    """Compile a step of a kernel into whoever calls it; as `jit` otherwise.
+    """Compile a step of a kernel into whoever calls it; Python cannot call it.
 
     A step gets the whole state of a simulation handed on: a hundred words to copy, and a
     reference to count for each array. As a part of its caller it does neither, which makes a
@@ -68,11 +121,70 @@ def step(function: F) -> F:
     >>> @step
     ... def half(x: float) -> float:
     ...     return 0.5 * x
+    >>> @jit
+    ... def quarter(x: float) -> float:
+    ...     return half(half(x))
+    >>> quarter(3.0)
+    0.75
+    """
+    return _closed(_compiled(function, **_STEP, no_cpython_wrapper=True))
+
+
+def rule(function: F) -> F:
+    """Compile a step that Python calls as well: the scalar rules, for the simulated venue.
+
+    Its way in from Python takes longer to compile than a rule itself, so that a `step` has none.
+
+    Parameters
+    ----------
+    function : callable
+        As for `step`.
+
+    Examples
+    --------
+    >>> @rule
+    ... def half(x: float) -> float:
+    ...     return 0.5 * x
     >>> half(3.0)
     1.5
     """
-    # Without numba's runtime nothing is counted: an array that comes in is borrowed.
-    return _compiled(function, forceinline=True, _nrt=False)
+    return _compiled(function, **_STEP)
+
+
+def plain(function: F) -> F:
+    """Return a compiled function as Python alone runs it.
+
+    Examples
+    --------
+    >>> @jit
+    ... def double(x: float) -> float:
+    ...     return 2.0 * x
+    >>> plain(double)(1.5)
+    3.0
+    """
+    compiled: Any = function
+    return cast(F, compiled.py_func)
+
+
+def _closed(function: F) -> F:
+    """Let a call from Python fail in words: numba itself would jump to nowhere."""
+    compiled: Any = function
+    name = compiled.py_func.__name__
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UsageError(
+            f"{name}() has no way in from Python; call {name}.py_func(), or compile it with `jit` "
+            "or `rule`",
+            function=name,
+        )
+
+    def keep(overload: Any) -> None:
+        # Known to compiled callers, not to numba's own dispatch of a call from Python.
+        compiled.overloads[tuple(overload.signature.args)] = overload
+
+    compiled.add_overload = keep
+    compiled._compile_for_args = refuse
+    return function
 
 
 def _compiled(function: F, **options: bool) -> F:

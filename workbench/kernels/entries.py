@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 
 from workbench.kernels.codes import MARKET, PROFIT, EntryCode, StopCode
-from workbench.kernels.compile import step
+from workbench.kernels.compile import rule
 from workbench.kernels.rules import stop_hit
 
 __all__ = ["entry_hit", "is_stopped_first", "limit_level", "limit_price"]
 
 
-@step
+@rule
 def limit_level(mark: float, side: float, held: float, entry: EntryCode) -> float:
     """Return the limit of an order decided at a close; NaN where it goes to the market."""
     if entry.offset == math.inf or held * side < 0.0:
@@ -24,7 +24,7 @@ def limit_level(mark: float, side: float, held: float, entry: EntryCode) -> floa
     return mark * (1.0 - side * entry.offset)
 
 
-@step
+@rule
 def limit_price(
     side: float, limit: float, bar: tuple[float, float, float], entry: EntryCode
 ) -> float:
@@ -36,7 +36,7 @@ def limit_price(
     return math.nan
 
 
-@step
+@rule
 def is_stopped_first(
     units: float,
     limit: float,
@@ -53,7 +53,7 @@ def is_stopped_first(
     return price == bar[0] or (kind != PROFIT and sign * (level - limit) >= 0.0)
 
 
-@step
+@rule
 def entry_hit(
     units: float,
     bar: tuple[float, float, float, float],

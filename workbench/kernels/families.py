@@ -1,6 +1,6 @@
 """Indicators of one column for many windows at once.
 
-One window alone waits for its own last sum at each bar; several side by side do not. Sums
+One window alone waits for its own last value at each bar; several side by side do not. Sums
 and averages take the very operations of TA-Lib in their order, so that the values are its
 own to the bit; extremes do not depend on an order.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.kernels.codes import Floats, Integers
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part, step
+from workbench.kernels.fused import fused
 
-__all__ = ["known_from", "rolling_extremes", "rolling_sums"]
+__all__ = ["exponential_averages", "known_from", "rolling_extremes", "rolling_sums"]
 
 _TILE = 1024
 _SIDES = 4
@@ -53,14 +54,14 @@ def rolling_sums(
                 divide(table[at[k], max(t, back[k]) : end], back[k] + 1.0)
 
 
-@jit
+@part
 def divide(row: Floats, window: float) -> None:
     """Turn sums into averages."""
     for i in range(len(row)):
         row[i] /= window
 
 
-@jit
+@part
 def started(values: Floats, back: int, until: int, row: Floats) -> float:
     """Write the sums of the bars before `until`; return what goes into the sum of that bar."""
     total = 0.0
@@ -74,7 +75,7 @@ def started(values: Floats, back: int, until: int, row: Floats) -> float:
     return total
 
 
-@jit
+@part
 def side_by_side(
     begin: int,
     end: int,
@@ -103,6 +104,74 @@ def side_by_side(
         c -= values[t - back_c]
         d -= values[t - back_d]
     totals[0], totals[1], totals[2], totals[3] = a, b, c, d
+
+
+@jit
+def exponential_averages(
+    values: Floats, windows: Integers, rows: Integers, is_fused: bool, table: Floats
+) -> None:
+    """Write the exponential average of each window into its row; parameters as in `rolling_sums`.
+
+    The first is the mean of a whole window, each further one ``before + 2 / (window + 1) *
+    (value - before)``. With `is_fused` the product is not rounded before it is added.
+    """
+    bars = len(values)
+    at, back = np.zeros(_SIDES, np.int64), np.zeros(_SIDES, np.int64)
+    rates, levels = np.zeros(_SIDES), np.zeros(_SIDES)
+    for begin in range(0, len(windows), _SIDES):
+        count = min(_SIDES, len(windows) - begin)
+        for k in range(_SIDES):  # where the last group is short its last window is repeated
+            at[k] = rows[begin + min(k, count - 1)]
+            back[k] = windows[begin + min(k, count - 1)]
+            rates[k] = 2.0 / (back[k] + 1.0)
+        full = back.max()
+        for k in range(_SIDES):
+            row = table[at[k]]
+            levels[k] = followed(values[:full], back[k], rates[k], is_fused, row)
+        follow_all(values[full:], rates, levels, is_fused, at, table[:, full:bars])
+
+
+@step
+def follow(value: float, level: float, rate: float, is_fused: bool) -> float:
+    """Return the next exponential average."""
+    if is_fused:
+        return fused(value - level, rate, level)
+    return (value - level) * rate + level
+
+
+@part
+def followed(values: Floats, window: int, rate: float, is_fused: bool, row: Floats) -> float:
+    """Write the exponential averages of the first bars; return the last one."""
+    level = 0.0
+    for i in range(window):
+        level += values[i]
+        row[i] = np.nan
+    level /= window
+    row[window - 1] = level
+    for i in range(window, len(values)):
+        level = follow(values[i], level, rate, is_fused)
+        row[i] = level
+    return level
+
+
+@part
+def follow_all(
+    values: Floats, rates: Floats, levels: Floats, is_fused: bool, at: Integers, table: Floats
+) -> None:
+    """Go on with four exponential averages from their levels."""
+    a, b, c, d = levels[0], levels[1], levels[2], levels[3]
+    rate_a, rate_b, rate_c, rate_d = rates[0], rates[1], rates[2], rates[3]
+    out_a, out_b, out_c, out_d = table[at[0]], table[at[1]], table[at[2]], table[at[3]]
+    for t in range(len(values)):
+        value = values[t]
+        a = follow(value, a, rate_a, is_fused)
+        b = follow(value, b, rate_b, is_fused)
+        c = follow(value, c, rate_c, is_fused)
+        d = follow(value, d, rate_d, is_fused)
+        out_a[t] = a
+        out_b[t] = b
+        out_c[t] = c
+        out_d[t] = d
 
 
 @jit

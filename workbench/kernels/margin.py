@@ -11,14 +11,14 @@ import math
 
 from workbench.kernels.book import Book, Tape
 from workbench.kernels.codes import LIQUIDATION, MARKET, Market, Quote, Terms
-from workbench.kernels.compile import jit, step
+from workbench.kernels.compile import rule, step
 from workbench.kernels.matching import protect, write_leg
 from workbench.kernels.rules import is_tradable
 
 __all__ = ["borne", "call_margin", "called", "called_price", "path"]
 
 
-@step
+@rule
 def path(
     units: float, mark: float, entered: float, bar: tuple[float, float, float]
 ) -> tuple[float, float]:
@@ -39,13 +39,13 @@ def path(
     return begin, begin if math.isnan(worst) else worst
 
 
-@step
+@rule
 def borne(units: float, price: float, maintenance: float) -> float:
     """Return what a holding adds to equity beyond the margin it asks for."""
     return units * price - maintenance * (abs(units) * price)
 
 
-@step
+@rule
 def called(first: float, last: float) -> float:
     """Return at which share of the path from open to worst margin is called; NaN is never.
 
@@ -59,13 +59,13 @@ def called(first: float, last: float) -> float:
     return first / (first - last) if last < 0.0 else math.nan
 
 
-@step
+@rule
 def called_price(begin: float, worst: float, share: float) -> float:
     """Return the price there, before slippage."""
     return begin + share * (worst - begin)
 
 
-@jit
+@step
 def call_margin(t: int, market: Market, book: Book, tape: Tape, terms: Terms) -> None:
     """Liquidate all that is held where bar `t` leaves less equity than the margin."""
     cells, maintenance = book.cells, terms.sizing.maintenance

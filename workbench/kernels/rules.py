@@ -20,7 +20,7 @@ from workbench.kernels.codes import (
     Terms,
     Want,
 )
-from workbench.kernels.compile import step
+from workbench.kernels.compile import rule
 
 __all__ = [
     "affordable",
@@ -45,7 +45,7 @@ _NOISE = 1e-9
 _DUST = 1e-12
 
 
-@step
+@rule
 def is_tradable(price: float, volume: float, costs: CostCode) -> bool:
     """Tell whether a bar can fill anything (rule 7).
 
@@ -59,7 +59,7 @@ def is_tradable(price: float, volume: float, costs: CostCode) -> bool:
     return True
 
 
-@step
+@rule
 def floor_lot(units: float, lot: float) -> float:
     """Round units towards zero to a multiple of `lot`; 0 leaves them.
 
@@ -77,7 +77,7 @@ def floor_lot(units: float, lot: float) -> float:
     return size if units >= 0.0 else -size
 
 
-@step
+@rule
 def allowance(volume: float, used: float, lot: float, costs: CostCode) -> float:
     """Return the units a bar may still fill (rule 5); ``inf`` without a cap."""
     if costs.max_participation == math.inf:
@@ -85,13 +85,13 @@ def allowance(volume: float, used: float, lot: float, costs: CostCode) -> float:
     return max(floor_lot(costs.max_participation * volume - used, lot), 0.0)
 
 
-@step
+@rule
 def fillable(remaining: float, allowed: float) -> float:
     """Return what of an order a bar fills; a billionth of it is no rest that waits."""
     return remaining if remaining <= allowed * (1.0 + _NOISE) else allowed
 
 
-@step
+@rule
 def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> float:
     """Return the price after slippage, never below zero."""
     rate = costs.slip_rate
@@ -101,7 +101,7 @@ def fill_price(quote: Quote, side: float, quantity: float, costs: CostCode) -> f
     return max(quote.price + side * (quote.price * rate + costs.slip_fixed), 0.0)
 
 
-@step
+@rule
 def fee_rate(is_maker: bool, traded: float, costs: CostCode) -> float:
     """Return the fraction of notional of the tier reached by what was traded before."""
     column = 1 if is_maker else 2
@@ -112,7 +112,7 @@ def fee_rate(is_maker: bool, traded: float, costs: CostCode) -> float:
     return rate
 
 
-@step
+@rule
 def fee_of(quantity: float, price: float, is_maker: bool, traded: float, costs: CostCode) -> float:
     """Return the fee of one fill in money; negative is a rebate.
 
@@ -125,13 +125,13 @@ def fee_of(quantity: float, price: float, is_maker: bool, traded: float, costs: 
     return fee
 
 
-@step
+@rule
 def penalty(quantity: float, price: float, costs: CostCode) -> float:
     """Return what a liquidation costs beside its fee."""
     return costs.liquidation * quantity * price
 
 
-@step
+@rule
 def trade_for(want: Want, budget: float, price: float, traded: float, terms: Terms) -> float:
     """Return the signed units to trade so that the target holds after the fee (rule 2).
 
@@ -159,13 +159,13 @@ def trade_for(want: Want, budget: float, price: float, traded: float, terms: Ter
     return delta
 
 
-@step
+@rule
 def is_drifted(target: float, held: float, mark: float, equity: float, terms: Terms) -> bool:
     """Tell whether a held weight is off its target by more than is let pass (rule 3)."""
     return mark > 0.0 and abs(held * mark - target * equity) > terms.sizing.drift * equity
 
 
-@step
+@rule
 def decided(
     target: float, held: float, mark: float, equity: float, traded: float, terms: Terms
 ) -> float:
@@ -183,7 +183,7 @@ def decided(
     return trade_for(Want(target, side, held), budget, mark, traded, terms)
 
 
-@step
+@rule
 def sized(want: Want, quote: Quote, equity: float, traded: float, terms: Terms) -> float:
     """Return the units of an order sized where it is filled (``at="fill"``), not signed.
 
@@ -199,7 +199,7 @@ def sized(want: Want, quote: Quote, equity: float, traded: float, terms: Terms) 
     return abs(trade_for(want, budget, price, traded, terms))
 
 
-@step
+@rule
 def affordable(
     want: Want,
     quantity: float,
@@ -244,7 +244,7 @@ def affordable(
     return most
 
 
-@step
+@rule
 def is_too_small(want: Want, quantity: float, price: float, terms: Terms) -> bool:
     """Tell whether an order is below the least notional (rule 2).
 
@@ -253,7 +253,7 @@ def is_too_small(want: Want, quantity: float, price: float, terms: Terms) -> boo
     return want.target != 0.0 and 0.0 < quantity * price < terms.sizing.least
 
 
-@step
+@rule
 def stop_hit(
     units: float,
     bar: tuple[float, float, float],
@@ -308,13 +308,13 @@ def stop_hit(
     return MARKET, math.nan, math.nan, False
 
 
-@step
+@rule
 def cash_after(cash: float, side: float, quantity: float, price: float, fee: float) -> float:
     """Return the cash after a fill; one order of operations for all who keep cash."""
     return cash - side * quantity * price - fee
 
 
-@step
+@rule
 def average_after(held: float, average: float, side: float, quantity: float, price: float) -> float:
     """Return the entry price after a fill: the average cost of what is open, 0 when flat."""
     after = held + side * quantity

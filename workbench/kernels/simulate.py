@@ -15,7 +15,7 @@ from workbench.kernels import book as b
 from workbench.kernels.book import Book, Records, Tape, grown, is_full, new_book, new_tape
 from workbench.kernels.carry import KINDS, carry, is_carried
 from workbench.kernels.codes import MARKET, Floats, Market, Quote, Terms, Want
-from workbench.kernels.compile import jit, step
+from workbench.kernels.compile import jit, plain, step
 from workbench.kernels.entries import limit_level
 from workbench.kernels.margin import call_margin
 from workbench.kernels.matching import drop, fill_pending, marked, protect, write_leg, write_order
@@ -70,11 +70,10 @@ class Curves(NamedTuple):
 def new_curves(market: Market) -> Curves:
     """Return room for a run over `market`."""
     bars, n = market.close.shape
-    rows = bars if is_carried(market) else 0
+    rows = bars if len(market.events) > 0 else 0
     return Curves(np.empty(bars), np.empty(bars), np.empty((bars, n)), np.empty((rows, _FLOWS + n)))
 
 
-@jit
 def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simulated:
     """Run targets through the fill table.
 
@@ -89,11 +88,12 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
     terms : Terms
         Costs, sizing, stops and where orders are filled.
     """
+    # Not compiled itself: the whole of `play` would be compiled a second time, into it.
     n = targets.shape[1]
-    book = new_book(cash, n)
-    curves = new_curves(market)
-    tape = play(market, targets, book, new_tape(n), curves, terms)
-    fills, orders = book.account[0].fills, book.account[0].orders
+    book = plain(new_book)(cash, n)
+    curves = plain(new_curves)(market)
+    tape = play(market, targets, book, plain(new_tape)(n), curves, terms)
+    fills, orders, small = (int(book.account[name][0]) for name in ("fills", "orders", "small"))
     return Simulated(
         curves.equity,
         curves.cash,
@@ -101,7 +101,7 @@ def simulate(market: Market, targets: Floats, cash: float, terms: Terms) -> Simu
         tape.fills[:fills].copy(),
         tape.orders[:orders].copy(),
         book.cells,
-        book.account[0].small,
+        small,
         curves.flows,
     )
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 
 __all__ = ["Curve", "Traffic", "TripFigures", "curve", "traffic", "trip_figures"]
 
@@ -101,7 +101,7 @@ def curve(equity: Floats, cash: float, periods: float) -> Curve:
     )
 
 
-@jit
+@part
 def deepest(equity: Floats, cash: float) -> tuple[float, float, float]:
     """Return the deepest drawdown, the bars from its peak to its trough, and those back up.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 from workbench.kernels.sweep_signals import FLAT, LONG, Bytes, Rules, signals
 from workbench.kernels.sweep_tables import BLOCK, Tables
 from workbench.kernels.sweep_tally import Scale, add_return, end_trip, new_states, rise, write_row
@@ -74,7 +74,7 @@ def run_plain(targets: Floats, shared: Tables, row: Floats) -> int:
     return finish(states[0], shared, row)
 
 
-@jit
+@part
 def coded(wanted: Floats, codes: Bytes) -> int:
     """Write targets as answers of a rule; return whether some are other than 0, 1 and NaN."""
     others = np.uint8(0)
@@ -86,7 +86,7 @@ def coded(wanted: Floats, codes: Bytes) -> int:
     return int(others)
 
 
-@jit
+@part
 def act(t: int, size: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
     """Act on a tile of answers, which begin at the eighth byte of `codes`."""
     marks = words.view(np.uint8)
@@ -99,7 +99,7 @@ def act(t: int, size: int, codes: Bytes, words: Records, state: Records, shared:
     scan(t, codes, words[:count], state, shared)
 
 
-@jit
+@part
 def scan(t: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
     """Act on the bars of a tile whose answer is another than that of the bar before."""
     for w in range(len(words)):
@@ -115,7 +115,7 @@ def scan(t: int, codes: Bytes, words: Records, state: Records, shared: Tables) -
                 leave(t + i + shared.lag, state, shared)
 
 
-@jit
+@part
 def enter(f: int, state: Records, shared: Tables) -> None:
     """Buy with all cash at bar `f`."""
     if f >= len(shared.close):
@@ -142,7 +142,7 @@ def enter(f: int, state: Records, shared: Tables) -> None:
     state.slippage += abs(price - row.base) * quantity
 
 
-@jit
+@part
 def leave(x: int, state: Records, shared: Tables) -> None:
     """Sell everything at bar `x`."""
     if x >= len(shared.close):
@@ -164,7 +164,7 @@ def leave(x: int, state: Records, shared: Tables) -> None:
     state.since = x
 
 
-@jit
+@part
 def rest(f: int, state: Records) -> None:
     """Account for the bars before `f` on which nothing was held."""
     if f <= state.since:
@@ -177,7 +177,7 @@ def rest(f: int, state: Records) -> None:
         sink(cash, state.since, state.since, state)
 
 
-@jit
+@part
 def sink(worth: float, first: int, last: int, state: Records) -> None:
     """Take a new deepest drawdown, whose bar is from `first` to `last`."""
     state.depth = worth / state.peak - 1.0
@@ -190,7 +190,7 @@ def sink(worth: float, first: int, last: int, state: Records) -> None:
     state.recovered = -1
 
 
-@jit
+@part
 def extremes(f: int, x: int, shared: Tables) -> tuple[float, float]:
     """Return the highest and the lowest close of the bars from `f` to before `x`."""
     first, last = f // BLOCK, (x - 1) // BLOCK
@@ -210,7 +210,7 @@ def extremes(f: int, x: int, shared: Tables) -> tuple[float, float]:
     return max(high, row.high_so_far), min(low, row.low_so_far)
 
 
-@jit
+@part
 def hold(x: int, state: Records, shared: Tables) -> float:
     """Account for the bars before `x` on which all was held; return the equity of the last."""
     cash, units, f = state.cash, state.units, state.since
@@ -236,7 +236,7 @@ def hold(x: int, state: Records, shared: Tables) -> float:
     return cash + units * shared.close[x - 1]  # type: ignore[no-any-return]
 
 
-@jit
+@part
 def trough(state: Records, shared: Tables) -> int:
     """Return the bar of the deepest drawdown; -1 is none."""
     first = state.fell_first
@@ -249,7 +249,7 @@ def trough(state: Records, shared: Tables) -> int:
     return first  # type: ignore[no-any-return]
 
 
-@jit
+@part
 def finish(state: Records, shared: Tables, row: Floats) -> int:
     """Account for the last span and write the statistics; return 1 where they are not exact."""
     bars = len(shared.close)

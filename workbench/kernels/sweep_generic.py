@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.kernels.book import Records, new_book, new_tape
 from workbench.kernels.codes import Floats, Market, Terms
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 from workbench.kernels.simulate import Curves, new_curves, play
 from workbench.kernels.statistics import curve, traffic, trip_figures
 from workbench.kernels.sweep_signals import FLAT, LONG, SHORT, Rules, signals
@@ -72,7 +72,7 @@ def run_rules(begin: int, end: int, rules: Rules, shared: Setting, table: Floats
         measure(tape.fills[: book.account[0].fills], curves, shared, table[p])
 
 
-@jit
+@part
 def measure(fills: Records, curves: Curves, shared: Setting, row: Floats) -> None:
     """Write the statistics of a run that has just ended."""
     bars, n = curves.units.shape

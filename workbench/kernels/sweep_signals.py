@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.kernels.codes import Floats, Integers
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 
 __all__ = [
     "AND", "FLAT", "GE", "GT", "KEEP", "KNOWN", "LONG", "NOT", "OR", "SHORT", "XOR", "Rules",
-    "signals",
+    "latest", "signals",
 ]  # fmt: skip
 
 GT, GE, KNOWN, AND, OR, XOR, NOT = 0, 1, 2, 3, 4, 5, 6
@@ -27,6 +27,8 @@ KEEP, LONG, FLAT, SHORT = 0, 1, 2, 3
 """The answer for a bar: no opinion, or what to hold."""
 
 Bytes = NDArray[np.uint8]
+NOTHING: Bytes = np.zeros(0, np.uint8)
+_TILE = 2048
 
 
 class Rules(NamedTuple):
@@ -52,6 +54,9 @@ class Rules(NamedTuple):
         Whether the third program tells where there is an opinion, and the rest is flat. An
         empty one is always true, and what is compared with NaN is false. Without, a program
         has no answer before all of its rows are known.
+    opening : ndarray of uint8, shape (P,) or (0,)
+        Per point the answer for the first bar where the rule has none for it: what it said on
+        bars before the table begins.
     """
 
     table: Floats
@@ -61,9 +66,10 @@ class Rules(NamedTuple):
     rows: Integers
     numbers: Floats
     states_known: bool = False
+    opening: Bytes = NOTHING
 
 
-@jit
+@part
 def compare(op: int, left: Floats, right: Floats, out: Bytes) -> None:
     """Answer a comparison of two rows."""
     if op == GT:
@@ -74,7 +80,7 @@ def compare(op: int, left: Floats, right: Floats, out: Bytes) -> None:
             out[i] = left[i] >= right[i]
 
 
-@jit
+@part
 def exceeds(op: int, left: Floats, right: float, out: Bytes) -> None:
     """Answer whether a row is above a number."""
     if op == GT:
@@ -85,7 +91,7 @@ def exceeds(op: int, left: Floats, right: float, out: Bytes) -> None:
             out[i] = left[i] >= right
 
 
-@jit
+@part
 def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
     """Answer whether a row is below a number."""
     if op == GT:
@@ -96,7 +102,7 @@ def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
             out[i] = left >= right[i]
 
 
-@jit
+@part
 def is_known(first: int, row: Floats, out: Bytes) -> None:
     """Answer where a row is no NaN; it is none from `first` on."""
     if first <= 0:
@@ -106,7 +112,7 @@ def is_known(first: int, row: Floats, out: Bytes) -> None:
         out[i] = row[i] == row[i]
 
 
-@jit
+@part
 def join(op: int, out: Bytes, other: Bytes) -> None:
     """Join two answers into the first."""
     if op == AND:
@@ -120,14 +126,14 @@ def join(op: int, out: Bytes, other: Bytes) -> None:
             out[i] = out[i] ^ other[i]
 
 
-@jit
+@part
 def turn(out: Bytes) -> None:
     """Say yes for no."""
     for i in range(len(out)):
         out[i] = 1 - out[i]
 
 
-@jit
+@part
 def ask(p: int, begin: int, end: int, t: int, rules: Rules, stack: Bytes) -> int:
     """Run the program between two ends for bars from `t`; return the bar it is known from.
 
@@ -174,7 +180,15 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     """
     if rules.states_known:
         opinions(p, t, rules, stack, out)
-        return
+    else:
+        judge(p, t, rules, stack, out)
+    if t == 0 and p < len(rules.opening) and out[0] == KEEP:
+        out[0] = rules.opening[p]
+
+
+@part
+def judge(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
+    """Write the answers of a rule that has an opinion from where its rows are known."""
     bars = len(out)
     is_holding = rules.ends[2] == rules.ends[1]
     known = ask(p, 0, rules.ends[0], t, rules, stack)
@@ -200,7 +214,7 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     add_flat(out[begin:], yes[begin:])
 
 
-@jit
+@part
 def opinions(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     """Write the answers of a rule that states where it has an opinion."""
     yes = stack[0]
@@ -218,6 +232,30 @@ def opinions(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
 
 
 @jit
+def latest(until: int, rules: Rules, out: Bytes) -> None:
+    """Write per point its last answer before bar `until` that is not KEEP; KEEP is none.
+
+    Parameters
+    ----------
+    out : ndarray of uint8, shape (P,)
+    """
+    stack = np.zeros((max(len(rules.program), 1), _TILE), np.uint8)
+    codes = np.zeros(_TILE, np.uint8)
+    for p in range(len(out)):
+        out[p] = KEEP
+        end = until
+        while end > 0 and out[p] == KEEP:
+            begin = max(end - _TILE, 0)
+            size = end - begin
+            signals(p, begin, rules, stack[:, :size], codes[:size])
+            for i in range(size - 1, -1, -1):
+                if codes[i] != KEEP:
+                    out[p] = codes[i]
+                    break
+            end = begin
+
+
+@part
 def add_short(out: Bytes, yes: Bytes) -> None:
     """Answer SHORT where another answer is yes and this one not yet LONG."""
     # From 0 on: with another begin the compiler looks for negative places, one by one.
@@ -225,7 +263,7 @@ def add_short(out: Bytes, yes: Bytes) -> None:
         out[i] |= (yes[i] & (out[i] ^ LONG)) * SHORT
 
 
-@jit
+@part
 def add_flat(out: Bytes, yes: Bytes) -> None:
     """Answer FLAT where another answer is yes and there is none yet."""
     for i in range(len(out)):

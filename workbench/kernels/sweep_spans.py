@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats, Integers, Market, Terms
-from workbench.kernels.compile import jit, step
+from workbench.kernels.compile import jit, part, step
 from workbench.kernels.sweep_fills import HOLDING, attempt, decide, equity, protect
 from workbench.kernels.sweep_generic import Setting
 from workbench.kernels.sweep_signals import FLAT, KEEP, LONG, SHORT, Rules, signals
@@ -82,7 +82,7 @@ def run_spans_of(targets: Floats, bars: Records, shared: Setting, row: Floats) -
     return run(news[:found], goals, bars, shared, row)
 
 
-@jit
+@part
 def changes_of_codes(codes: NDArray[np.uint8], news: Integers, goals: Floats) -> int:
     """Write the bars on which an answer changes and the targets from there; return how many."""
     words = codes.view(np.uint64)
@@ -104,7 +104,7 @@ def changes_of_codes(codes: NDArray[np.uint8], news: Integers, goals: Floats) ->
     return found
 
 
-@jit
+@part
 def run(news: Integers, goals: Floats, bars: Records, shared: Setting, row: Floats) -> int:
     """Go through all bars and write the statistics; return 1 where they are not exact."""
     # The arrays are named again at the end, for what they hold must outlive its last use.

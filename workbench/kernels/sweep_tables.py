@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats, Market, Terms
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 from workbench.kernels.rules import fee_rate
 
 __all__ = ["BLOCK", "Tables", "tables"]
@@ -96,7 +96,7 @@ def tables(market: Market, terms: Terms, cash: float, periods: float) -> Tables:
     return Tables(close, bars, blocks, lag, terms.sizing.leverage, cash, periods)
 
 
-@jit
+@part
 def price_bars(close: Floats, base: Floats, bars: Records, terms: Terms) -> None:
     """Write what a fill on each bar costs."""
     costs, leverage = terms.costs, terms.sizing.leverage

@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
-from workbench.kernels.compile import jit, step
+from workbench.kernels.compile import part, step
 
 __all__ = ["STATE", "Scale", "add_return", "end_trip", "new_states", "rise", "write_row"]
 
@@ -61,7 +61,7 @@ class Scale(NamedTuple):
     periods: float
 
 
-@jit
+@part
 def new_states(count: int, cash: float) -> Records:
     """Return the states before the first bar."""
     states = np.zeros(count, STATE)
@@ -100,7 +100,7 @@ def rise(worth: float, first: int, last: int, state: Records) -> None:
     state.top = last
 
 
-@jit
+@part
 def write_row(last: float, fell: int, state: Records, scale: Scale, row: Floats) -> int:
     """Write the statistics, with NaN in the first column and 1 returned where not exact.
 
@@ -140,7 +140,7 @@ def write_row(last: float, fell: int, state: Records, scale: Scale, row: Floats)
     return 0
 
 
-@jit
+@part
 def write_curve(last: float, spread: float, state: Records, scale: Scale, row: Floats) -> None:
     """Write what `workbench.kernels.statistics.curve` measures, but for the drawdown's bars."""
     bars, periods = scale.bars, scale.periods

@@ -9,7 +9,7 @@ import numpy as np
 from workbench.kernels.book import Records
 from workbench.kernels.carry import KINDS
 from workbench.kernels.codes import SPLIT, Floats
-from workbench.kernels.compile import jit
+from workbench.kernels.compile import jit, part
 
 __all__ = ["NOTHING", "TRIP", "Carried", "Trips", "round_trips"]
 
@@ -100,7 +100,7 @@ def round_trips(fills: Records, n: int, carried: Carried) -> Trips:
     return Trips(closed[:count].copy(), now[units != 0.0])
 
 
-@jit
+@part
 def hold(j: int, first: int, end: int, units: float, trip: Records, carried: Carried) -> float:
     """Take a holding through the starts of bars `first` to before `end`; return its units."""
     if units == 0.0:
@@ -115,7 +115,7 @@ def hold(j: int, first: int, end: int, units: float, trip: Records, carried: Car
     return units
 
 
-@jit
+@part
 def begin(trip: Records, symbol: int, fill: Records) -> None:
     """Set a record to a round trip that has just begun."""
     trip.symbol = symbol
