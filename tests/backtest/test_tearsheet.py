@@ -169,6 +169,9 @@ def test_what_was_carried_is_told(tmp_path):
         costs=wb.Costs(fee=wb.fees.Bps(5), financing=financing),
     )  # fmt: skip
     told = dict(tables.costs(result))
+    paid = -result.carry[["margin", "cash", "borrow", "funding"]].sum().sum()
+    assert result.financing == pytest.approx(paid) and paid != 0
+    assert told["Financing"] == tables.money(paid, 2)
     assert told["Dividends"] == tables.money(result.carry["dividend"].sum(), 2)
     assert told["Interest on cash"] == tables.money(result.carry["cash"].sum(), 2)
     assert "Borrow fees" not in told
@@ -184,4 +187,6 @@ def test_what_was_carried_is_told(tmp_path):
 
 def test_where_nothing_is_carried_nothing_is_said_of_it(result, tmp_path):
     assert "Carried" not in words_of(write(result, tmp_path / "sheet.html"))
-    assert not {"Dividends", "Funding"} & set(dict(tables.costs(result)))
+    told = dict(tables.costs(result))
+    assert not {"Dividends", "Funding"} & set(told)
+    assert result.financing == 0.0 and told["Financing"] == tables.money(0.0, 2)

@@ -97,6 +97,34 @@ def test_other_engines_and_several_symbols_give_the_same_bits(one, two, cluster)
     assert_same(far, sweep(wb.strategies.Momentum, two, **given))
 
 
+@pytest.mark.parametrize("prune", [None, "halving"])
+def test_a_search_that_learns_proposes_the_same_points_as_here(one, client, prune):
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+    given = {"search": "tpe", "trials": 40, "prune": prune, "progress": False, "record": False}
+    given |= {"fast": (5, 40), "slow": (50, 200)}
+    near = sweep(wb.strategies.SmaCross, one, **given)
+    far = sweep(wb.strategies.SmaCross, one, on=client, **given)
+    assert_same(far, near)
+    assert_frame_equal(far.search.pruned, near.search.pruned, check_exact=True)
+    assert len(far) + len(far.search.pruned) == 40
+
+
+def test_a_search_that_was_interrupted_here_goes_on_there(one, client):
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+    given = {"search": "tpe", "trials": 40, "prune": "median", "window": (10, 300)}
+
+    def listen(done, _):
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    part = sweep(_Slow, one, progress=listen, **given)
+    assert 0 < len(part) + len(part.search.pruned) < 40
+    far = sweep(_Slow, one, on=client, resume=part.run_id, progress=False, **given)
+    whole = sweep(_Slow, one, progress=False, record=False, **given)
+    assert_same(far, whole)
+    assert_frame_equal(far.search.pruned, whole.search.pruned, check_exact=True)
+
+
 def test_a_strategys_error_costs_its_point_as_here(one, client):
     far = sweep(_Slow, one, on=client, window=range(3, 30), progress=False)
     near = sweep(_Slow, one, window=range(3, 30), progress=False)

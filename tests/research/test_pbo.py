@@ -169,3 +169,8 @@ def test_one_point_is_no_choice(one):
 def test_its_picture(swept):
     layout = pbo_of(swept, blocks=8).plot()
     assert len(layout.children) == 2
+
+
+def test_an_option_it_does_not_have_is_told(swept):
+    with pytest.raises(UsageError, match="has no option 'block', did you mean 'blocks'"):
+        swept.pbo(block=8)

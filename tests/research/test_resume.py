@@ -37,6 +37,8 @@ def grids(name):
     from plain_cross import PlainCross, ReadCross
     if name == "read":
         return ReadCross, {"fast": range(5, 45), "slow": range(50, 100)}
+    if name == "tpe":
+        return PlainCross, {"fast": (5, 45), "slow": (50, 99), "search": "tpe", "trials": 160}
     return PlainCross, {"fast": range(5, 25), "slow": range(50, 60)}
 
 if __name__ == "__main__":
@@ -64,7 +66,9 @@ class PlainCross(ReadCross):
 """
 
 
-@pytest.mark.parametrize(("name", "pause"), [("rule", 0.5), ("read", 0.5), ("plain", 0.05)])
+@pytest.mark.parametrize(
+    ("name", "pause"), [("rule", 0.5), ("read", 0.5), ("plain", 0.05), ("tpe", 0.05)]
+)
 def test_killed_at_random_points_it_ends_with_the_same_table(
     one, workspace, monkeypatch, name, pause
 ):
@@ -89,7 +93,8 @@ def test_killed_at_random_points_it_ends_with_the_same_table(
     whole = sweep(cls, one, progress=False, record=False, **grid)
     assert_frame_equal(rest.stats, whole.stats, check_exact=True)
     assert rest.run_id == run_id and rest.finished
-    assert [text[:6] for text in rest.findings] == (["traced"] if name == "read" else [])
+    told = {"read": ["traced"], "tpe": ["tpe se"]}
+    assert [text[:6] for text in rest.findings] == told.get(name, [])
 
 
 def _killed(workspace, name, pause, resume, kills):

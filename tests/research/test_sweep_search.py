@@ -5,6 +5,7 @@ from pandas.testing import assert_frame_equal
 
 import workbench as wb
 from workbench.errors import UsageError
+from workbench.research import finished
 from workbench.research.surface import surface
 from workbench.research.sweep import sweep
 from workbench.runs.ledger import Ledger
@@ -221,3 +222,51 @@ def test_bad_calls_are_told_and_count_nothing(one):
         with pytest.raises(UsageError, match=word):
             sweep(wb.strategies.SmaCross, one, progress=False, **given)
     assert Ledger.open().count() == 0
+
+
+@pytest.mark.parametrize("prune", [None, "median", "halving"])
+@pytest.mark.parametrize("how", ["tpe", "sobol"])
+def test_a_search_that_ended_early_goes_on_as_it_would_have(one, how, prune, monkeypatch):
+    given = {"search": how, "trials": 90, "prune": prune, "window": (2, 60), "weight": (0.1, 1.0)}
+    monkeypatch.setattr(finished, "_BATCH_SECONDS", 0.0)
+    whole = sweep(_Watched, one, progress=False, record=False, **given)
+    run_id, ends = None, iter([11, 40, 41])
+    for end in ends:
+
+        def listen(done, _, end=end):
+            if done >= end:
+                raise KeyboardInterrupt
+
+        part = sweep(_Watched, one, progress=listen, resume=run_id, **given)
+        assert not part.finished and len(part) + len(part.search.pruned) > end / 2  # some fail
+        run_id = part.run_id
+        assert any(f"resume={run_id!r} goes on" in text for text in part.findings)
+    CALLS.clear()
+    rest = sweep(_Watched, one, progress=False, resume=run_id, **given)
+    again = {(w, x) for w, x, bars in CALLS if bars == len(one) and w not in (13, 17)}
+    before = part.stats[["window", "weight"]].itertuples(index=False, name=None)
+    assert not again & set(before)  # nothing that was finished ran once more
+    assert rest.finished == whole.finished and rest.run_id == run_id
+    assert_frame_equal(rest.stats, whole.stats, check_exact=True)
+    assert_frame_equal(rest.search.pruned, whole.search.pruned, check_exact=True)
+    assert rest.search.again == whole.search.again
+    rows = Ledger.open().frame()
+    assert len(rows) == rows["trial"].nunique() == len(rest) + len(rest.search.pruned)
+
+
+def test_another_search_is_not_resumed(one):
+    given = {"search": "tpe", "trials": 30, "progress": False, **SPACE}
+    found = sweep(wb.strategies.SmaCross, one, checkpoint=True, constraint=in_order, **given)
+    for changes, word in [
+        ({"trials": 31}, "choice of trials: 30 then, 31 now"),
+        ({"seed": 1}, "choice of search: .*seed 0 then, .*seed 1 now"),
+        ({"prune": "median"}, "pruned by median"),
+        ({"objective": "cagr"}, "by cagr"),
+        ({"fast": (5, 31)}, "choice of space"),
+        ({"engine": "generic"}, "engine: auto then, generic now"),
+        ({"constraint": lambda p: p["slow"] > 60}, "another point . than .*constraint"),
+    ]:
+        asked = given | {"constraint": in_order} | changes
+        with pytest.raises(UsageError, match=word):
+            sweep(wb.strategies.SmaCross, one, resume=found.run_id, **asked)
+    assert Ledger.open().count() == len(found) == 30

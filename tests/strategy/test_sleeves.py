@@ -120,8 +120,8 @@ def test_names_that_orders_cannot_be_told_apart_by_are_refused(bars):
         spread(Sleeves(strategies={"a": TREND, "a_b": DIP}), bars)
 
 
-def test_they_are_swept_netted_only(bars):
-    with pytest.raises(UsageError, match="net=True"):
+def test_they_are_swept_but_for_whether_they_are_netted(bars):
+    with pytest.raises(UsageError, match="net cannot be swept"):
         wb.sweep(BOTH, bars, net=[False])
     found = wb.sweep(
         BOTH.replace(net=True), bars, shares=[Named(trend=0.5, dip=0.5), BOTH.shares],

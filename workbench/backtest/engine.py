@@ -22,7 +22,7 @@ from workbench.costs.checks import number
 from workbench.costs.costs import Costs
 from workbench.costs.encode import encode
 from workbench.data import schema
-from workbench.data.calendar import periods_per_year
+from workbench.data.known import bars_per_year, has_known
 from workbench.data.period_ends import period_ends
 from workbench.errors import DataError, UsageError, nearest
 from workbench.kernels.codes import EntryCode, Floats, Market, Terms
@@ -161,9 +161,13 @@ def prepare(
         "cash": float(cash),
         "calendar": where,
         "timeframe": info.timeframe,
-        "periods_per_year": periods_per_year(info.timeframe, where),
+        "periods_per_year": bars_per_year(checked, info.timeframe, where),
         "risk_free": 0.0,
     }
+    if has_known(checked):
+        inferred += (
+            f"bars have no fixed length: a year has {choices['periods_per_year']:,.0f} as these do",
+        )
     is_timed = costs is not None and not costs.financing.is_free
     events = events_of(checked, info.symbols, info.timeframe, where, is_timed=is_timed)
     fields = (_array(checked, name, len(info.symbols)) for name in schema.FIELDS)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.data.adjust import adjusts_for
-from workbench.data.calendar import known_times
+from workbench.data.known import known_of
 from workbench.errors import DataError
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Floats
 
@@ -60,7 +60,7 @@ def events_of(
     for name, values in found.items():
         events[:, :, _COLUMNS[name]] = values
     if is_timed:
-        known = known_times(pd.DatetimeIndex(bars.index), timeframe, calendar)
+        known = known_of(bars, timeframe, calendar)
         gaps = np.diff(known.as_unit("ns").asi8.astype(np.float64)) / _YEAR
         events[1:, :, YEARS] = np.maximum(gaps, 0.0)[:, None]
     return events

@@ -114,6 +114,15 @@ class Result:
             flows.reshape(len(flows), len(names)), index=self.index[: len(flows)], columns=names
         )
 
+    @property
+    def financing(self) -> float:
+        """Money paid for what was held: interest, borrow fees and funding; negative was received.
+
+        It is a cost beside ``stats["fees"]`` and ``stats["slippage"]``, and in the equity like
+        them. Dividends are not in it; `carry` tells kinds and bars.
+        """
+        return 0.0 - float(self.carry[[kind for kind in KINDS if kind != "dividend"]].sum().sum())
+
     @cached_property
     def best_equity(self) -> pd.Series | None:
         """Equity had the profit been taken wherever both stops lay inside a bar.

@@ -184,13 +184,13 @@ def costs(result: Any) -> Pairs:
     stats = result.stats
     gained = stats["end_equity"] - result.cash
     carried = {kind: float(result.carry[kind].sum()) for kind in KINDS}
-    held = sum(amount for kind, amount in carried.items() if kind != "dividend")
-    paid = stats["fees"] + stats["slippage"] - held
+    paid = stats["fees"] + stats["slippage"] + result.financing
     return [
         ("Starting cash", money(result.cash)),
         ("Fills", f"{len(result.fills):,}"),
         ("Fees", money(stats["fees"], 2)),
         ("Slippage", money(stats["slippage"], 2)),
+        ("Financing", money(result.financing, 2)),
         *((_CARRIED[kind], money(amount, 2)) for kind, amount in carried.items() if amount),
         ("Gain after costs", money(gained)),
         ("Gain before costs", money(gained + paid)),

@@ -18,6 +18,7 @@ from workbench.kernels.sweep_events import run_events, run_plain
 from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
 from workbench.kernels.sweep_spans import run_spans, run_spans_of, together
 from workbench.kernels.sweep_tables import Tables, tables
+from workbench.research.sight import Sight
 from workbench.research.templates import Template
 from workbench.research.traced import Tracing
 from workbench.strategy.evaluate import evaluate, unchecked
@@ -58,6 +59,8 @@ class Engine:
         default its own.
     threads : int, optional
         As many as there are cores by default.
+    sight : Sight, optional
+        What strategies are shown where it is more than the bars of the simulation.
 
     Attributes
     ----------
@@ -86,6 +89,7 @@ class Engine:
         *,
         template: Template | Literal["own"] | None = "own",
         threads: int | None = None,
+        sight: Sight | None = None,
     ) -> None:
         if wanted not in ENGINES:
             raise UsageError(
@@ -94,6 +98,7 @@ class Engine:
                 engine=wanted,
             )
         self.grid, self.simulation = grid, simulation
+        self.sight = sight or Sight(simulation.bars)
         self.threads = threads or os.cpu_count() or 1
         if template == "own":
             is_single = len(simulation.symbols) == 1
@@ -136,19 +141,30 @@ class Engine:
         return shared + workers + self._rows
 
     def point(self, strategy: Strategy, bars: pd.DataFrame) -> Floats:
-        """Return the statistics of one point from its targets.
+        """Return the statistics of one point, whose targets are asked for on `bars`.
 
         Raises
         ------
         UsageError
-            Its targets break the contract; or they are other than 0, 1 and NaN and the
-            events engine was asked for by name.
+            As of `row`; or its targets break the contract.
+        """
+        ask = evaluate if self.name == "each" else unchecked
+        return self.row(self.sight.window(ask(strategy, bars)), strategy)
+
+    def row(self, targets: Floats, strategy: Strategy) -> Floats:
+        """Return the statistics of a strategy's targets on the simulation's bars.
+
+        Raises
+        ------
+        UsageError
+            They are infinite; or other than 0, 1 and NaN and the events engine was asked for by
+            name.
         """
         if self.name == "each":
-            found = self.simulation.stats(evaluate(strategy, bars))
+            found = self.simulation.stats(targets)
             return np.array([found[name] for name in _STATS])
         row = np.empty(len(_STATS))
-        targets = np.require(unchecked(strategy, bars), requirements=["C", "W"])
+        targets = np.require(targets, requirements=["C", "W"])
         if self.name == "events":
             if not run_plain(targets, self._tables, row):
                 return row
@@ -174,7 +190,7 @@ class Engine:
         """
         assert self.template is not None  # noqa: S101 - the caller looks
         at = self.grid.places()
-        found = Lines(self.simulation.bars)
+        found = Lines(self.sight.bars)
         boxes = _boxes(self.template, at, points, (most or _ROWS) // (8 * found.shape[0]))
         return self._parts(self._ruled(boxes, at, found))
 
@@ -191,11 +207,12 @@ class Engine:
         """
         if not self._is_traced or self.simulation.every is not None:
             return None
-        return Tracing.of(self.grid, self.simulation, points, most)
+        return Tracing.of(self.grid, self.sight.bars, points, most)
 
     def read(self, tracing: Tracing, points: Integers) -> Iterator[tuple[Integers, Floats]]:
         """Run points whose targets can be read, in blocks as `blocks` does; others are left."""
-        return self._parts(tracing.parts(points))
+        parts = tracing.parts(points)
+        return self._parts((numbers, self.sight.rules(rules)) for numbers, rules in parts)
 
     def _parts(
         self, parts: Iterator[tuple[Integers, Rules | None]]
@@ -236,16 +253,15 @@ class Engine:
             if rules is None and len(box) > 1:
                 yield from self._ruled(np.array_split(box, 2), at, found)
             else:
-                yield box, rules
+                yield box, None if rules is None else self.sight.rules(rules)
             del rules  # before those of the next part are made
 
     def _block(self, begin: int, rules: Rules | None, table: Floats, box: Integers) -> None:
         end = min(begin + self._size, len(box))
         if rules is None:  # an indicator has gaps: the rule's targets know what to do with them
             for k in range(begin, end):
-                bars = self.simulation.bars
-                targets = evaluate(self.grid.strategy(int(box[k])), bars)
-                self._run(self.simulation.taken(targets), table[k])
+                targets = evaluate(self.grid.strategy(int(box[k])), self.sight.bars)
+                self._run(self.simulation.taken(self.sight.window(targets)), table[k])
             return
         table[begin:end, 0] = np.nan
         is_long = rules.ends[0] == rules.ends[1]  # and never short

@@ -7,8 +7,9 @@ ends unfinished, keeps its finished points in the workspace and goes on from the
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,9 @@ class Books:
         Where they are kept until the sweep is done; None for nowhere.
     facts : mapping
         What the checkpoint says of the sweep.
+    beside : callable, optional
+        Takes numbers of points and returns what the checkpoint keeps of them beside their
+        statistics, (points, columns). With it failed points are kept too, their statistics NaN.
     """
 
     manifest: Manifest
@@ -52,6 +56,7 @@ class Books:
     ledger: Ledger | None = None
     checkpoint: Checkpoint | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    beside: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None
 
 
 class Finished:
@@ -96,17 +101,30 @@ class Finished:
         self._began = self._written_at = time.monotonic()
         self._is_long = at_once
 
-    def restore(self, stored: Stored) -> None:
-        """Take in what was finished before; what the ledger has not counted yet counts now."""
+    def restore(self, stored: Stored, pruned: Mapping[int, Part] = MappingProxyType({})) -> int:
+        """Take in what was finished before; what the ledger has not counted yet counts now.
+
+        Returns how many points these are; those that failed are run again.
+
+        Parameters
+        ----------
+        stored : Stored
+        pruned : mapping of int to Part
+            Which of the points had been given up.
+        """
         ours = (stored.numbers >= 0) & (stored.numbers < len(self.table))
+        if len(ours):
+            ours &= np.isfinite(stored.rows[:, 0])
         numbers = stored.numbers[ours]
         if len(numbers):
-            self.table[numbers] = stored.rows[ours]
-            self.done[numbers] = True
+            self.table[numbers] = stored.rows[ours, : len(STATS)]
+            self.done[numbers] = ~np.isin(numbers, list(pruned))
+        self.pruned |= pruned
         if self._books.ledger is not None:
             self._counted = self._books.ledger.trials_of(self._books.manifest.run_id)
             self._uncounted.append(numbers)
         self.is_kept = self._is_long = True
+        return len(numbers)
 
     def keep(self, done: Done) -> None:
         """Take points in, and write them down where a batch is full."""
@@ -115,6 +133,8 @@ class Finished:
             lost = np.isin(numbers, list(done.failures))
             self.failed[numbers[lost]] = True
             self.first_failure = self.first_failure or next(iter(done.failures.items()))
+            if self._books.beside is not None:
+                self._unkept.append(numbers[lost])
             numbers, rows = numbers[~lost], rows[~lost]
         self.pruned |= done.pruned
         self.table[numbers] = rows
@@ -147,8 +167,11 @@ class Finished:
             self._unkept.clear()
         if self._books.checkpoint is None or (self.is_kept and not len(numbers)):
             return
+        rows = self.table[numbers]
+        if self._books.beside is not None:
+            rows = np.hstack([rows, self._books.beside(numbers)])
         try:
-            self._books.checkpoint.append(numbers, self.table[numbers], self._books.facts)
+            self._books.checkpoint.append(numbers, rows, self._books.facts)
         except DataError as error:
             self.is_kept, self.kept_said = False, error.message  # tried again with the next
         else:

@@ -13,13 +13,13 @@ import numpy as np
 
 from workbench.errors import UsageError, nearest
 from workbench.strategy.base import Strategy
-from workbench.strategy.parameters import Param, specs
-from workbench.strategy.sleeves import Sleeves
+from workbench.strategy.parameters import Param
+from workbench.strategy.sleeves import Named, Sleeves, swept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Constraint", "Grid", "base_of", "named", "passes"]
+__all__ = ["Constraint", "Grid", "base_of", "named", "passes", "told"]
 
 Constraint = Callable[[dict[str, Any]], Any]
 
@@ -82,8 +82,8 @@ class Grid:
             to sweep; a constraint that no point passes; more points than can be run.
         """
         base = base_of(strategy)
-        known = specs(base)
-        swept: dict[str, tuple[Any, ...]] = {}
+        known = swept(base)
+        several: dict[str, tuple[Any, ...]] = {}
         fixed: dict[str, Any] = {}
         for name, value in given.items():
             if name not in known:
@@ -96,15 +96,15 @@ class Grid:
             if _is_one(value, known[name]):
                 fixed[name] = value
             else:
-                swept[name] = _values(known[name], value, base.name)
-        if not swept:
+                several[name] = _values(known[name], value, base.name)
+        if not several:
             raise UsageError(
                 f"nothing to sweep: give at least one parameter of {base.name} several values, "
                 f"e.g. {next(iter(known), 'name')}=range(5, 50)",
                 strategy=base.name,
             )
-        grid = cls(base.replace(**fixed), swept, np.empty(0, dtype=np.int64))
-        return cls(grid.base, swept, grid._numbered(constraint))
+        grid = cls(base.replace(**fixed), several, np.empty(0, dtype=np.int64))
+        return cls(grid.base, several, grid._numbered(constraint))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -137,6 +137,8 @@ class Grid:
 
     def params(self, k: int) -> dict[str, Any]:
         """Return all parameters of point `k`, the fixed ones included."""
+        if isinstance(self.base, Sleeves):  # the parameters of its strategies are in theirs
+            return dict(self.strategy(k).params)
         return self.base.params | dict(zip(self.values, self.point(k), strict=True))
 
     def strategy(self, k: int) -> Strategy:
@@ -153,7 +155,7 @@ class Grid:
             )
         if constraint is None:
             return np.arange(full)
-        fixed = self.base.params
+        fixed = told(self.base)
         passing = (
             number
             for number, point in enumerate(product(*self.values.values()))
@@ -174,13 +176,16 @@ def base_of(strategy: Any) -> Strategy:
         raise UsageError(
             f"a sweep takes a class or an object derived from wb.Strategy, not {given}"
         )
-    if isinstance(base, Sleeves) and not base.net:
-        raise UsageError(
-            "strategies with books of their own cannot be swept together: sweep each by itself, "
-            "or give Sleeves(net=True)",
-            strategy=base.name,
-        )
     return base
+
+
+def told(base: Strategy) -> dict[str, Any]:
+    """Return what a constraint is told of a strategy, by the names that can be swept."""
+    found = dict(base.params)
+    if isinstance(base, Sleeves):
+        for owner, one in base.strategies.items():
+            found |= {f"{owner}.{name}": value for name, value in one.params.items()}
+    return found
 
 
 def named(strategy: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,7 +200,7 @@ def named(strategy: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     >>> named(SmaCross, {"fast_": [5, 10], "slow": 50})
     {'fast': [5, 10], 'slow': 50}
     """
-    known = specs(base_of(strategy))
+    known = swept(base_of(strategy))
     plain = {name: name.removesuffix("_") for name in given if name not in known}
     return {plain.get(n, n) if plain.get(n) in known else n: v for n, v in given.items()}
 
@@ -229,4 +234,5 @@ def _values(spec: Param, given: Iterable[Any], owner: str) -> tuple[Any, ...]:
         raise UsageError(f"{owner}: {spec.name} was given no values", parameter=spec.name)
     if len(found) > _MOST_VALUES:
         raise UsageError(f"{owner}: {spec.name} was given no end of values", parameter=spec.name)
-    return tuple(dict.fromkeys(spec.check(value, owner) for value in found))
+    hashable = (Named(value) if isinstance(value, Mapping) else value for value in found)
+    return tuple(dict.fromkeys(spec.check(value, owner) for value in hashable))

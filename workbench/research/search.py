@@ -86,21 +86,6 @@ class Search:
             )
         return None
 
-    def check_resumed(self) -> None:
-        """Refuse to go on with a search whose points depend on results that are not kept.
-
-        Raises
-        ------
-        UsageError
-            It learns from its points, or gives some up.
-        """
-        if self.is_told:
-            raise UsageError(
-                "a search that learns from its points or prunes them cannot be resumed: run it "
-                "again with the same seed; search='random' and 'sobol' without prune can be",
-                search=self.how,
-            )
-
     @property
     def more(self) -> bool:
         """Whether more of the objective is better."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
+from workbench.errors import UsageError
 from workbench.kernels.codes import Market
 from workbench.research.grid import Constraint, Grid
 from workbench.research.runner import STATS, Cost, Done, Part, Runner
@@ -99,8 +103,6 @@ class Searching:
         Of a point on all bars.
     """
 
-    is_fixed = False
-
     def __init__(self, space: Space, asked: Search) -> None:
         self._space, self.asked = space, asked
         names: dict[str, tuple[Any, ...]] = {axis.name: () for axis in space.axes}
@@ -116,6 +118,10 @@ class Searching:
         self._values: dict[int, float] = {}
         self._seen: dict[int, list[float]] = {}
         self._pruned: dict[int, Part] = {}
+        self._kept: dict[int, list[float]] = {}
+        self._marks: dict[int, float] = {}
+        self._failed: Integers = np.empty(0, np.int64)
+        self._first: Integers | None = None
 
     def begin(self, simulation: Simulation, make: Make) -> Searching:
         """Say what the points run on.
@@ -136,19 +142,66 @@ class Searching:
 
     def ask(self) -> Integers:
         """Return the numbers of the next batch, chosen by what was told of those before."""
+        first, self._first = self._first, None
+        return self._next() if first is None else first
+
+    def _next(self) -> Integers:
         while True:
             self._settle()
             begin = len(self.grid.points)
             count = min(self.asked.batch, self.asked.trials - begin)
             self.grid.points.extend(self._from.ask(count) if count else [])
             self._batch = list(range(begin, len(self.grid.points)))
+            self._check_batch()
             is_open = [k for k in self._batch if k not in self._values]
             if is_open or not self._batch:
                 return np.array(is_open, dtype=np.int64)
+            deque(self._alive(), maxlen=0)  # all are known: what was given up is, once more
 
     def tell(self, numbers: Integers, rows: Floats) -> None:
-        """Take the objective of finished points, of this run or of the one that is resumed."""
+        """Take the objective of finished points."""
         self._values |= dict(zip(numbers.tolist(), rows[:, self._column].tolist(), strict=True))
+
+    def beside(self, numbers: Integers) -> Floats:
+        """Return what points are known by and the objective on each part of the bars."""
+        found = np.full((len(numbers), 1 + len(PARTS)), np.nan)
+        for row, k in zip(found, numbers.tolist(), strict=True):
+            row[0] = _mark(self.grid.points[k])
+            seen = self._seen.get(k, [])
+            row[1 : 1 + len(seen)] = seen
+        return found
+
+    def restore(self, numbers: Integers, rows: Floats) -> Mapping[int, Part]:
+        """Take points of the search that is resumed, see `beside`, and propose them once more.
+
+        Raises
+        ------
+        UsageError
+            It proposes others.
+        """
+        bars = [len(part.bars) for part in self._parts]
+        columns = len(STATS)
+        self.tell(numbers, rows)
+        self._failed = numbers[np.isnan(rows[:, 0])] if len(numbers) else numbers
+        for k, row in zip(numbers.tolist(), rows, strict=True):
+            self._marks[k] = float(row[columns])
+            self._kept[k] = row[columns + 1 :].tolist()
+            if row[0] < self.bars:
+                place = bars.index(int(row[0]))
+                self._pruned[k] = self._said(self._parts[place])
+        self._first = np.union1d(self._next(), self._failed)
+        return self._pruned
+
+    def _check_batch(self) -> None:
+        """Refuse a search that proposes other points than the one it resumes."""
+        points = self.grid.points
+        for k in self._batch:
+            if k in self._marks and self._marks[k] != _mark(points[k]):
+                raise UsageError(
+                    f"the search to resume had another point {k} than {points[k]!r}: give the "
+                    "constraint it was given, or sweep anew without resume",
+                    point=k,
+                )
 
     def _settle(self) -> None:
         points = self.grid.points
@@ -161,33 +214,50 @@ class Searching:
 
     def run(self, numbers: Integers) -> Generator[Done, None, None]:
         """Run a batch: on the parts of the bars where points may be given up, then on all."""
+        alive = yield from self._alive()
+        # What failed before is run on all bars: it fails again, and says why.
+        numbers = np.intersect1d(numbers, np.union1d(alive, self._failed))
+        if len(numbers):
+            yield from self._ran(numbers, self._simulation)
+
+    def _alive(self) -> Generator[Done, None, Integers]:
+        """Return the points of the batch that are not given up."""
+        numbers = np.array(self._batch, dtype=np.int64)
         if self._pruning is not None:
             for place, part in enumerate(self._parts):
                 numbers = yield from self._judged(numbers, place, part)
-        if len(numbers):
-            yield from self._ran(numbers, self._simulation)
+        return numbers
 
     def _judged(
         self, numbers: Integers, place: int, part: Simulation
     ) -> Generator[Done, None, Integers]:
-        """Run points on a part of the bars, give some of them up and return the others."""
+        """Run points on a part of the bars, give some of them up and return the others.
+
+        Those of a search that is resumed are judged by what is kept of them.
+        """
         rows = np.full((len(numbers), len(STATS)), np.nan)
-        for done in self._ran(np.asarray(numbers), part):
+        is_open = np.array([k not in self._kept for k in numbers.tolist()], bool)
+        for done in self._ran(numbers[is_open], part):
             rows[np.searchsorted(numbers, done.numbers)] = done.rows
-        values = rows[:, self._column]
+        values = rows[:, self._column].copy()
+        values[~is_open] = [self._kept[k][place] for k in numbers[~is_open].tolist()]
         for k, value in zip(numbers.tolist(), values.tolist(), strict=True):
             self._seen.setdefault(k, []).append(value)
         assert self._pruning is not None  # noqa: S101 - the caller looks
         kept = self._pruning.goes_on(place, values)
-        gone = numbers[~kept]
-        if len(gone):
-            seen = Part(len(part.bars), part.bars.index[-1].isoformat())
-            pruned = dict.fromkeys(gone.tolist(), seen)
+        is_gone = ~kept & is_open
+        if is_gone.any():
+            pruned = dict.fromkeys(numbers[is_gone].tolist(), self._said(part))
             self._pruned |= pruned
-            yield Done(gone, rows[~kept], pruned=pruned)
+            yield Done(numbers[is_gone], rows[is_gone], pruned=pruned)
         return numbers[kept]
 
+    def _said(self, part: Simulation) -> Part:
+        return Part(len(part.bars), part.bars.index[-1].isoformat())
+
     def _ran(self, numbers: Integers, simulation: Simulation) -> Iterator[Done]:
+        if not len(numbers):
+            return
         runner = self._make(self.grid.part(numbers), simulation)
         runner.cost = self._costs.get(id(simulation))
         with closing(runner.run(np.arange(len(numbers)))) as chunks:
@@ -203,7 +273,8 @@ class Searching:
 
     def told(self) -> dict[str, str]:
         """Return what is searched and how."""
-        return _told(self._space, self.asked)
+        learns = {"optuna": version("optuna")} if self.asked.how == "tpe" else {}
+        return _told(self._space, self.asked) | {"trials": str(self.asked.trials)} | learns
 
     def found(self, is_over: bool) -> Scatter:
         """Return the points as they are at the end, those that were not reached included."""
@@ -221,6 +292,11 @@ class Searching:
         done = len(self.grid.points)
         came = self._from
         return Searched(self.asked, frame, came.again, came.refused, done, self._space.size)
+
+
+def _mark(point: tuple[Any, ...]) -> float:
+    """Return a number a point is known by again."""
+    return float(crc32(repr(point).encode()))
 
 
 def _told(space: Space, asked: Search) -> dict[str, str]:

@@ -11,8 +11,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError, nearest
-from workbench.research.grid import Constraint, base_of, passes
-from workbench.strategy.parameters import Param, specs
+from workbench.research.grid import Constraint, base_of, passes, told
+from workbench.strategy.parameters import Param
+from workbench.strategy.sleeves import swept
 
 if TYPE_CHECKING:
     from workbench.strategy.base import Strategy
@@ -117,7 +118,7 @@ class Space:
             without limits; nothing to search.
         """
         base = base_of(strategy)
-        known = specs(base)
+        known = swept(base)
         fixed: dict[str, Any] = {}
         axes: list[Steps | Span] = []
         for name, value in given.items():
@@ -165,7 +166,7 @@ class Space:
         if self.constraint is None:
             return True
         searched = dict(zip((axis.name for axis in self.axes), point, strict=True))
-        return passes(self.constraint, self.base, self.base.params | searched)
+        return passes(self.constraint, self.base, told(self.base) | searched)
 
     def all(self) -> Iterator[Point]:
         """Yield all points of a space that has an end, the last parameter fastest."""

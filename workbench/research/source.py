@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -10,10 +11,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.research.grid import Grid
+    from workbench.research.runner import Part
     from workbench.research.search_run import Searched
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
+    Beside = Callable[[Integers], Floats]
 
 __all__ = ["Source", "Whole"]
 
@@ -33,13 +36,24 @@ class Source(Protocol):
     def tell(self, numbers: Integers, rows: Floats) -> None:
         """Take the statistics of finished points, (points, statistics), in the order they end.
 
-        A sweep that is resumed tells first what was finished before. A point that failed is
-        told with NaN.
+        A point that failed is told with NaN.
         """
         ...
 
-    is_fixed: bool
-    """Whether it is known from the start which points there are, so that they may be resumed."""
+    @property
+    def beside(self) -> Beside | None:
+        """What is kept of points beside their statistics; then failed points are kept as well.
+
+        None where a point is known from its number, and nothing hangs on those that failed.
+        """
+        ...
+
+    def restore(self, numbers: Integers, rows: Floats) -> Mapping[int, Part]:
+        """Take points of the sweep that is resumed: their statistics and what was kept beside.
+
+        Returns those that had been given up.
+        """
+        ...
 
     def told(self) -> dict[str, str]:
         """Return how the points are chosen, for the pedigree; nothing where all are run."""
@@ -71,7 +85,7 @@ class Whole:
     ([0, 2], [])
     """
 
-    is_fixed = True
+    beside = None
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
@@ -86,6 +100,11 @@ class Whole:
     def tell(self, numbers: Integers, rows: Floats) -> None:  # noqa: ARG002 - it chooses nothing
         """Leave out what is finished."""
         self._open[numbers] = False
+
+    def restore(self, numbers: Integers, rows: Floats) -> Mapping[int, Part]:
+        """Leave out what was finished before; nothing was given up."""
+        self.tell(numbers, rows)
+        return {}
 
     def told(self) -> dict[str, str]:
         """Return nothing: all are run."""

@@ -19,11 +19,13 @@ from workbench.research.resume import check_same, identity
 from workbench.research.runner import STATS
 from workbench.research.search import Search
 from workbench.research.search_run import runner_of, source_of
+from workbench.research.side_by_side import traded
 from workbench.research.sweep_result import Sweep
 from workbench.research.sweep_run import Run
 from workbench.runs.checkpoint import Checkpoint
 from workbench.runs.ledger import Ledger
 from workbench.runs.manifest import Manifest
+from workbench.strategy.sleeves import gather
 
 if TYPE_CHECKING:
     from workbench.backtest.entries import Limit
@@ -121,7 +123,9 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         runs longer than two seconds or ends unfinished. They lie in ``data/sweeps``.
     resume : str, optional
         The run id of an earlier sweep (``Sweep.run_id``, or the name of its file), to go on
-        with. Strategy, code, bars, choices, values and versions must be the same.
+        with. Strategy, code, bars, choices, values and versions must be the same. A search is
+        told again what came of its points, in the order in which it asked for them, and so
+        proposes what it would have.
     search : {None, "random", "sobol", "tpe"}
         In the place of all points of a grid some of a space: drawn at random; spread evenly by
         Sobol's sequence; or proposed by Optuna (the extra ``search``) where the earlier ones
@@ -148,6 +152,7 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         For each swept parameter its values, any iterable; a single value is fixed. For a search
         a tuple of two numbers is the lowest and the highest value, and ``...`` what the class
         declares; where no parameter is given, all that declare limits or choices are searched.
+        Those of a strategy in ``wb.Sleeves`` go by both names: ``**{"trend.fast": [5, 10]}``.
         A parameter called like a choice above has an underscore behind its name: ``seed_=[1, 2]``.
 
     Returns
@@ -182,8 +187,6 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
     (50, 'sharpe')
     """
     asked = Search.of(search, trials=trials, seed=seed, objective=objective, prune=prune)
-    if asked is not None and resume is not None:
-        asked.check_resumed()
     budget, chosen = Budget.of(memory, time), Chosen(keep, keep_points)
     source = source_of(strategy, named(strategy, grid), constraint, asked)
     points = source.grid
@@ -197,28 +200,29 @@ def sweep(  # noqa: PLR0913 - the public face: the choices of a backtest and two
         "fill": fill,
         "calendar": calendar,
     }
-    simulation = prepare(bars, **choices)  # type: ignore[arg-type]
+    simulation = prepare(traded(points, bars, costs), **choices)  # type: ignore[arg-type]
     manifest = Manifest.create(
         "sweep",
         points.base,
-        simulation.bars,
+        gather(simulation.bars),
         {**simulation.choices, **source.told()},
         seed=None if asked is None else asked.seed,
     )
     with runners(on, engine, budget) as make:
         runner = runner_of(source, simulation, make)
-        facts = identity(manifest, points, runner.engine)
+        is_told = asked is not None and asked.is_told  # its engine is chosen for each batch
+        facts = identity(manifest, points, engine if is_told else runner.engine)
         stored = None
         if resume is not None:
             stored = Checkpoint.of(resume).read()
             manifest = check_same(resume, stored, facts)
-        is_kept = checkpoint is not False and source.is_fixed
         books = Books(
             manifest,
             float(simulation.choices["periods_per_year"]),
             Ledger.open() if record else None,
-            Checkpoint.of(manifest.run_id) if is_kept else None,
+            None if checkpoint is False else Checkpoint.of(manifest.run_id),
             facts,
+            source.beside,
         )
         kept = Finished(points, books, at_once=checkpoint is True)
         run = Run(source, runner, kept, budget)

@@ -17,6 +17,7 @@ from workbench.errors import UsageError, nearest
 from workbench.research.grid import Grid
 from workbench.research.overfit import DeflatedSharpe, Moments, deflated_sharpe_ratio
 from workbench.research.progress import Plan
+from workbench.research.side_by_side import own
 from workbench.runs import registry
 from workbench.runs.ledger import Ledger
 from workbench.runs.manifest import Manifest
@@ -35,6 +36,7 @@ _LESS_IS_BEST = {
 }
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "round_trips")
 _HEATMAP = ("theme", "height")
+_PBO = ("blocks", "stat")
 Scope = Literal["data", "strategy", "workspace"]
 
 
@@ -64,8 +66,9 @@ class Point:
 
         It is no new trial: the sweep has counted it.
         """
-        bars = self._simulation.bars.copy(deep=False)
-        return self._simulation.result(self.strategy, evaluate(self.strategy, bars))
+        simulation = own(self._simulation, self.strategy)
+        bars = simulation.bars.copy(deep=False)
+        return simulation.result(self.strategy, evaluate(self.strategy, bars))
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,9 +317,21 @@ class Sweep:
         ----------
         **options
             Passed to ``workbench.research.pbo.pbo_of``: ``blocks``, ``stat``.
+
+        Raises
+        ------
+        UsageError
+            An option is unknown, or `pbo_of` refuses its value.
         """
         from workbench.research.pbo import pbo_of
 
+        for option in options:
+            if option not in _PBO:
+                raise UsageError(
+                    f"pbo() has no option {option!r}{nearest(option, _PBO)}; "
+                    f"it takes {' and '.join(_PBO)}",
+                    option=option,
+                )
         return pbo_of(self, **options)
 
     def save(self, folder: Path | str | None = None) -> Path:

@@ -90,9 +90,8 @@ class Run:
         )
 
     def _restore(self, stored: Stored, bar: Progress) -> None:
-        self.kept.restore(stored)
-        self.source.tell(stored.numbers, stored.rows)
-        self.before = len(stored.numbers)
+        pruned = self.source.restore(stored.numbers, stored.rows)
+        self.before = self.kept.restore(stored, pruned)
         bar.begin_at(self.before)
 
     def _run(self, numbers: NDArray[np.int64], bar: Progress) -> None:

@@ -27,9 +27,9 @@ from workbench.strategy.readable import is_readable
 from workbench.strategy.recorded import Reading, Said, Unread
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-    from workbench.backtest.engine import Simulation
     from workbench.research.grid import Grid
     from workbench.strategy.base import Strategy
     from workbench.strategy.rules import Line
@@ -59,7 +59,8 @@ class Tracing:
     Parameters
     ----------
     grid : Grid
-    simulation : Simulation
+    bars : DataFrame
+        That strategies are shown.
     rows : int
         Of indicators at a time.
 
@@ -73,31 +74,30 @@ class Tracing:
         Points that could not be read.
     """
 
-    def __init__(self, grid: Grid, simulation: Simulation, rows: int) -> None:
-        self._grid, self._bars, self._most = grid, simulation.bars, rows
+    def __init__(self, grid: Grid, bars: pd.DataFrame, rows: int) -> None:
+        self._grid, self._bars, self._most = grid, bars, rows
         floats = self._bars.dtypes == np.float64
         self._columns = [name for name in self._bars.columns[floats] if type(name) is str]
         self.is_trusted, self.told, self.left = False, "", list[int]()
 
     @classmethod
-    def of(cls, grid: Grid, simulation: Simulation, points: Integers, most: int) -> Tracing | None:
+    def of(cls, grid: Grid, bars: pd.DataFrame, points: Integers, most: int) -> Tracing | None:
         """Compare some points; return None where nothing of them can be read.
 
         Parameters
         ----------
         grid : Grid
-        simulation : Simulation
+        bars : DataFrame
         points : ndarray of int
             That are to be read.
         most : int
             Bytes of rows at a time.
         """
-        bars = simulation.bars
         rows = most // (8 * len(bars))
         is_one = bars.columns.nlevels == 1 and bars.columns.is_unique
         if rows < _FEWEST_ROWS or not is_one or not is_readable(type(grid.base)):
             return None
-        made = cls(grid, simulation, rows)
+        made = cls(grid, bars, rows)
         drawn = random.Random(len(points)).sample(points.tolist(), min(_DRAWN, len(points)))  # noqa: S311
         compared, differs = 0, None
         for k in dict.fromkeys([int(points[0]), int(points[-1]), *drawn]):

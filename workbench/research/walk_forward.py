@@ -13,6 +13,7 @@ from workbench.kernels.statistics import Curve
 from workbench.research.folds import Scheme, Size, combinatorial, windows
 from workbench.research.grid import Constraint, Grid
 from workbench.research.progress import Listener, Progress
+from workbench.research.side_by_side import refuse
 from workbench.research.walk_result import WalkForward
 from workbench.research.walk_run import Walk
 
@@ -116,6 +117,7 @@ def walk_forward(  # noqa: PLR0913 - the public face: a backtest's choices and t
     (4, 2008)
     """
     points = Grid.of(strategy, grid, constraint)
+    refuse(points.base)
     simulation = prepare(
         bars, cash=cash, costs=costs, sizing=sizing, stops=stops, fill=fill, calendar=calendar
     )

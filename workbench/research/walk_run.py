@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +12,15 @@ from scipy.stats import rankdata
 
 from workbench.backtest.engine import Simulation
 from workbench.errors import UsageError
-from workbench.kernels.codes import Market
 from workbench.kernels.statistics import curve
 from workbench.research.folds import Fold, path_numbers
 from workbench.research.grid import Grid
-from workbench.research.leaks import ANSWERS
 from workbench.research.progress import Progress, size
+from workbench.research.walk_points import WindowPoints
 from workbench.research.walk_result import LESS_IS_BEST, Walked, WalkForward
 from workbench.runs.code_hash import code_hash
 from workbench.runs.ledger import Ledger, Trial
 from workbench.runs.manifest import Manifest
-from workbench.strategy.evaluate import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Walk"]
 
 _MOST_BYTES = 1 << 30
-_MOST_KEPT = 1 << 28
 
 
 @dataclass
@@ -57,7 +54,6 @@ class Walk:
     stat: str
     plan: Mapping[str, Any]
     findings: list[str] = field(default_factory=list)
-    failures: dict[int, Exception] = field(default_factory=dict)
     trials: int = 0
 
     def __post_init__(self) -> None:
@@ -66,8 +62,7 @@ class Walk:
         self.manifest = Manifest.create(
             "walk_forward", self.grid.base, self.simulation.bars, choices
         )
-        self._end = -1
-        self._known: dict[int, NDArray[np.float64]] = {}
+        self.points = WindowPoints(self.grid, self.simulation)
         self.sign = -1.0 if self.stat in LESS_IS_BEST else 1.0
 
     @property
@@ -103,7 +98,7 @@ class Walk:
             row = self._judged(fold, past, future)
             rows.append(row)
             if row["point"] >= 0:
-                targets = self._targets(row["point"], first, last)
+                targets = self.points.targets(row["point"], first, last)
                 targets[0] = np.nan_to_num(targets[0])  # what the last choice held is not its own
                 stitched[first - begin : last - begin] = targets
         left = len(self.simulation.bars) - until
@@ -115,52 +110,11 @@ class Walk:
 
     def _measured(self, start: int, end: int, bar: Progress | None) -> list[dict[str, float]]:
         """Return the statistics of all points on a window; empty where a point failed."""
-        part = self._part(start, end)
-        found: list[dict[str, float]] = []
-        for k in range(len(self.grid)):
-            try:
-                found.append(part.stats(self._targets(k, start, end)))
-            except ANSWERS as error:
-                self.failures[k] = error
-                found.append({})
-            if bar is not None:
-                bar.step()
+        found = self.points.stats(start, end, bar)
         if not any(found):
-            raise next(iter(self.failures.values()))
-        self._count(part, [one.get("sharpe") for one in found])
+            raise next(iter(self.points.failures.values()))
+        self._count(self.points.part(start, end), [one.get("sharpe") for one in found])
         return found
-
-    def _part(self, start: int, end: int) -> Simulation:
-        market = Market(*(values[start:end] for values in self.simulation.market))
-        return replace(self.simulation, bars=self.simulation.bars.iloc[start:end], market=market)
-
-    def _targets(self, k: int, start: int, end: int) -> NDArray[np.float64]:
-        """Return a point's targets on a window, made with nothing behind it in sight.
-
-        The first row has the latest opinion of the history, where it has none itself.
-        """
-        found = self._shown(k, end)
-        window = found[start:].copy()
-        for j in np.flatnonzero(np.isnan(window[0])):
-            known = found[:start, j]
-            known = known[~np.isnan(known)]
-            window[0, j] = known[-1] if len(known) else np.nan
-        return window
-
-    def _shown(self, k: int, end: int) -> NDArray[np.float64]:
-        """Return a point's targets on all bars before `end`.
-
-        A test window mostly ends where the next train window does: the last are kept.
-        """
-        if self._end != end:
-            self._end, self._known = end, {}
-        if k not in self._known:
-            bars = self.simulation.bars.iloc[:end].copy(deep=False)
-            found = evaluate(self.grid.strategy(k), bars)
-            if found.nbytes * len(self.grid) > _MOST_KEPT:
-                return found
-            self._known[k] = found
-        return self._known[k]
 
     def _count(self, part: Simulation, sharpes: list[float | None]) -> None:
         manifest = Manifest.create("walk_forward", self.grid.base, part.bars, part.choices)
@@ -211,7 +165,7 @@ class Walk:
         base = self.grid.base
         plan = {**base.params, **self.grid.values, "code": code_hash(type(base))}
         plan |= {f"walk_{name}": value for name, value in self.plan.items()}
-        result = self._part(begin, until).result(
+        result = self.points.part(begin, until).result(
             Walked(f"{base.name} walked forward", plan),  # type: ignore[arg-type]
             targets,
         )
@@ -235,7 +189,7 @@ class Walk:
         for start, end in self.groups:
             self._group(start, end, returns[:, start:end], bar)
         if np.isnan(returns).all():
-            raise next(iter(self.failures.values()))
+            raise next(iter(self.points.failures.values()))
         numbers = path_numbers(self.folds)
         paths = np.zeros((rows, int(numbers.max()) + 1))
         table = []
@@ -251,15 +205,13 @@ class Walk:
         return self._told(table, frame, None)
 
     def _group(self, start: int, end: int, into: NDArray[np.float64], bar: Progress) -> None:
-        part, cash = self._part(start, end), self.simulation.cash
+        part, cash = self.points.part(start, end), self.simulation.cash
         sharpes: list[float | None] = []
-        for k in range(len(self.grid)):
-            try:
-                equity = part.run(self._targets(k, start, end)).equity
-            except ANSWERS as error:
-                self.failures[k] = error
+        for k, targets in self.points.each(range(len(self.grid)), start, end):
+            if targets is None:
                 sharpes.append(None)
             else:
+                equity = part.run(targets).equity
                 before = np.concatenate(([cash], equity[:-1]))
                 with np.errstate(divide="ignore", invalid="ignore"):
                     into[k] = np.where(before > 0, equity / before - 1, 0.0)
@@ -285,10 +237,11 @@ class Walk:
     def _told(
         self, rows: list[dict[str, Any]], paths: pd.DataFrame, result: Result | None
     ) -> WalkForward:
-        if self.failures:
-            first, error = next(iter(self.failures.items()))
+        failures = self.points.failures
+        if failures:
+            first, error = next(iter(failures.items()))
             self.findings.append(
-                f"{len(self.failures):,} of {len(self.grid):,} points failed in some window and "
+                f"{len(failures):,} of {len(self.grid):,} points failed in some window and "
                 f"could not be chosen there; the first, {self.grid.strategy(first)!r}: {error}"
             )
         idle = sum(row["point"] < 0 for row in rows)

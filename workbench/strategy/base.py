@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from workbench.core.bar import Bar
+from workbench.core.message import Message
 from workbench.core.signal import Signal
 from workbench.errors import UsageError, nearest
 from workbench.strategy import registry
@@ -254,7 +255,7 @@ class Strategy(BaseStrategy):
 
 
 class EventStrategy(BaseStrategy):
-    """A strategy on events: derive, declare parameters, answer bars, quotes or trades.
+    """A strategy on events: derive, declare parameters, answer bars, messages, quotes or trades.
 
     It runs in ``replay`` and ``live``. Each method returns a `Signal`, several, or None for no
     opinion. Objects are frozen as those of `Strategy`.
@@ -276,7 +277,7 @@ class EventStrategy(BaseStrategy):
     {'size': 0.02}
     """
 
-    _answers = ("on_bar", "on_quote", "on_trade")
+    _answers = ("on_bar", "on_quote", "on_trade", "on_message")
 
     def on_bar(self, bar: Bar) -> Signal | Iterable[Signal] | None:
         """Answer a completed bar."""
@@ -286,6 +287,13 @@ class EventStrategy(BaseStrategy):
 
     def on_trade(self, trade: Any) -> Signal | Iterable[Signal] | None:
         """Answer a print."""
+
+    def on_message(self, message: Message) -> Signal | Iterable[Signal] | None:
+        """Answer news or a note once it is known; each later edition of it is told too.
+
+        In a replay a message is told with the first bar that is complete when it is known,
+        before that bar is.
+        """
 
 
 def unfinished(cls: type[BaseStrategy]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,9 @@ from workbench.errors import UsageError, nearest
 from workbench.strategy import registry
 from workbench.strategy.base import Strategy
 from workbench.strategy.evaluate import evaluate
-from workbench.strategy.parameters import param
+from workbench.strategy.parameters import Param, param, specs
 
-__all__ = ["Named", "Sleeves", "gather", "in_force", "owner", "spread"]
+__all__ = ["Named", "Sleeves", "gather", "in_force", "owner", "spread", "swept"]
 
 WHOLE = "whole_volume"
 """The field in which bars that were spread keep the volume of the bar, all shares together."""
@@ -125,6 +126,22 @@ class Sleeves(Strategy):
         """The longest of theirs."""
         return max(strategy.warmup for strategy in self.members)
 
+    def replace(self, **parameters: Any) -> Self:
+        """Return a copy with some parameters changed; ``trend.fast`` is one of a strategy's own.
+
+        Examples
+        --------
+        >>> from workbench.strategy.library import SmaCross
+        >>> Sleeves(strategies={"trend": SmaCross()}).replace(**{"trend.fast": 5}).members
+        (SmaCross(fast=5, slow=50),)
+        """
+        members = dict(_strategies(parameters.pop("strategies", self.strategies)))
+        for name in list(parameters):
+            owner, _, own = name.partition(".")
+            if own and owner in members:
+                members[owner] = members[owner].replace(**{own: parameters.pop(name)})
+        return super().replace(strategies=members, **parameters)
+
     def wanted(self, bars: pd.DataFrame) -> NDArray[np.float64]:
         """Return what each wants of the whole equity, its share times its targets.
 
@@ -155,6 +172,24 @@ class Sleeves(Strategy):
         if bars.columns.nlevels == 1:
             return pd.Series(values[:, 0], index=bars.index)
         return pd.DataFrame(values, index=bars.index, columns=bars["close"].columns)
+
+
+def swept(strategy: Any) -> dict[str, Param]:
+    """Return what can be swept: parameters, and those of each of `Sleeves` as ``trend.fast``.
+
+    Examples
+    --------
+    >>> from workbench.strategy.library import SmaCross
+    >>> list(swept(Sleeves(strategies={"trend": SmaCross()})))
+    ['strategies', 'shares', 'net', 'trend.fast', 'trend.slow']
+    """
+    found = dict(specs(strategy))
+    if isinstance(strategy, Sleeves):
+        for owner, one in strategy.strategies.items():
+            found |= {
+                f"{owner}.{n}": replace(p, name=f"{owner}.{n}") for n, p in specs(one).items()
+            }
+    return found
 
 
 def spread(strategy: Any, bars: pd.DataFrame) -> pd.DataFrame:
