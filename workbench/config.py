@@ -29,11 +29,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from workbench.config_groups import FeedSettings, RiskLimits, VenueSettings
+from workbench.config_groups import FeedSettings, ReconcileSettings, RiskLimits, VenueSettings
 from workbench.errors import UsageError, nearest
 
 __all__ = [
     "FeedSettings",
+    "ReconcileSettings",
     "RiskLimits",
     "Settings",
     "VenueSettings",
@@ -80,6 +81,11 @@ class Settings(BaseSettings):
         one per asset class: ``stock`` and ``crypto``. The next is asked where one cannot help.
     alpaca_key, alpaca_secret, polygon_key, finnhub_key : str, optional
         Credentials; in the environment or ``.env``, never in a file that is shared.
+    alpaca_paper_key, alpaca_paper_secret, alpaca_live_key, alpaca_live_secret : str, optional
+        Credentials to trade with, likewise; a paper key trades nowhere else.
+    binance_key, binance_secret, and the same of bybit, coinbase and kraken : str, optional
+        Credentials to trade at an exchange, likewise; of Coinbase the name of the key, and
+        the private key as it was given out.
     venues : table
         What differs from a vendor's usual terms, by its name; see `VenueSettings`.
     feeds : FeedSettings
@@ -93,8 +99,19 @@ class Settings(BaseSettings):
         ``https`` the cookies are kept to it.
     session_hours : float
         How long a login lasts.
+    mode : {"paper", "live"}
+        Whether strategies may trade real money here at all.
+    paper_days : int
+        On how many days a strategy has to have traded on paper before it may go live.
     risk : RiskLimits
         What the risk gate lets pass.
+    reconcile : ReconcileSettings
+        How often our books are held against a venue's.
+    cost_basis : {"average", "fifo"}
+        How realised profit is told apart from the rest: at average cost, or what was bought
+        first is sold first. The sum is the same.
+    divergence_bps : float
+        How far a live run may be off its backtest before it is told of, in bps of its capital.
     """
 
     model_config = SettingsConfigDict(
@@ -115,8 +132,20 @@ class Settings(BaseSettings):
     sources: Orders = {}
     alpaca_key: SecretStr | None = None
     alpaca_secret: SecretStr | None = None
+    alpaca_paper_key: SecretStr | None = None
+    alpaca_paper_secret: SecretStr | None = None
+    alpaca_live_key: SecretStr | None = None
+    alpaca_live_secret: SecretStr | None = None
     polygon_key: SecretStr | None = None
     finnhub_key: SecretStr | None = None
+    binance_key: SecretStr | None = None
+    binance_secret: SecretStr | None = None
+    bybit_key: SecretStr | None = None
+    bybit_secret: SecretStr | None = None
+    coinbase_key: SecretStr | None = None
+    coinbase_secret: SecretStr | None = None
+    kraken_key: SecretStr | None = None
+    kraken_secret: SecretStr | None = None
     venues: dict[str, VenueSettings] = {}
     feeds: FeedSettings = FeedSettings()
     files_dir: Path | None = None
@@ -125,7 +154,12 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$")
     session_hours: float = Field(12.0, gt=0)
     secret_key: SecretStr | None = None
+    mode: Literal["paper", "live"] = "paper"
+    paper_days: int = Field(10, ge=0)
     risk: RiskLimits = RiskLimits()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    cost_basis: Literal["average", "fifo"] = "average"
+    divergence_bps: float = Field(10.0, ge=0)
 
     def folder(self, name: str) -> Path:
         """Return a folder of the workspace's data, e.g. ``"bars"``; it may not exist yet."""
@@ -271,7 +305,10 @@ def _check_variables(names: Iterable[str], where: str) -> None:
 
 
 def _known(group: str) -> set[str]:
-    groups: dict[str, type[BaseModel]] = {"risk": RiskLimits, "venues": VenueSettings}
+    groups: dict[str, type[BaseModel]] = {
+        "risk": RiskLimits, "venues": VenueSettings, "feeds": FeedSettings,
+        "reconcile": ReconcileSettings,
+    }  # fmt: skip
     return set(groups.get(group, Settings).model_fields) - {"workspace"}
 
 

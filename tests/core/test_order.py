@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from workbench.core.order import Intent, OrderState, OrderType
+from workbench.core.order import Intent, OrderState, OrderType, Protection
 from workbench.core.signal import Side
 from workbench.errors import UsageError
 
@@ -17,11 +17,12 @@ FACTS = {
 }
 
 
-def test_a_quantity_or_a_target():
+def test_a_quantity_a_target_or_a_notional():
+    assert Intent(**FACTS, notional=Decimal(50)).quantity is None
     assert Intent(**FACTS, quantity=Decimal(1)).target is None
     assert Intent(**FACTS, target=Decimal("0.5")).quantity is None
     for wrong in ({}, {"quantity": Decimal(1), "target": Decimal(1)}):
-        with pytest.raises(UsageError, match="quantity or a target"):
+        with pytest.raises(UsageError, match="a quantity, a target or a notional"):
             Intent(**FACTS, **wrong)
 
 
@@ -29,6 +30,7 @@ def test_a_quantity_or_a_target():
     ("change", "said"),
     [
         ({"quantity": Decimal(0)}, "positive"),
+        ({"notional": Decimal(-1)}, "positive"),
         ({"quantity": Decimal(1), "side": Side.FLAT}, "buys or sells"),
         ({"quantity": Decimal(1), "type": OrderType.LIMIT}, "needs a limit price"),
         ({"quantity": Decimal(1), "type": OrderType.STOP_LIMIT}, "needs a limit price"),
@@ -45,3 +47,28 @@ def test_five_states_are_the_end():
     ended = {s.value for s in OrderState if not s.is_open}
     assert ended == {"filled", "canceled", "expired", "rejected", "replaced"}
     assert OrderState.UNKNOWN.is_open
+
+
+@pytest.mark.parametrize(
+    ("side", "loss", "profit"), [(Side.BUY, "95", "110"), (Side.SELL, "105", "90")]
+)
+def test_protection_as_prices(side, loss, profit):
+    told = Protection(loss=Decimal("0.05"), profit=Decimal("0.1"), trail=Decimal("0.02"))
+    made = told.at(Decimal(100), side)
+    assert made == Protection(
+        trail=Decimal("0.02"), loss_price=Decimal(loss), profit_price=Decimal(profit)
+    )
+    assert made.at(Decimal(50), side) == made
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"loss_price": Decimal(0)},
+        {"loss_limit": Decimal(9)},
+        {"loss": Decimal("0.1"), "loss_price": Decimal(9)},
+    ],
+)
+def test_protection_that_is_none(wrong):
+    with pytest.raises(UsageError):
+        Protection(**wrong)

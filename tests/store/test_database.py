@@ -12,9 +12,10 @@ from sqlalchemy.exc import StatementError
 
 from workbench.errors import DataError, InvariantError, UnavailableError, UsageError
 from workbench.store.columns import DecimalText, UtcTime
-from workbench.store.database import Database, WriterLock
+from workbench.store.database import Database
 from workbench.store.migrate import open_database
 from workbench.store.tables import leases
+from workbench.store.writer import Writer
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_an_unreadable_address_is_a_usage_error(url):
 
 def _try_lock(path, answers):
     try:
-        WriterLock(Database(f"sqlite:///{path}"))
+        Writer(Database(f"sqlite:///{path}"))
         answers.put("got it")
     except UsageError as error:
         answers.put(str(error))
@@ -142,7 +143,7 @@ def test_files_that_cannot_be_written_are_an_error_of_the_tree(tmp_path):
         url = f"sqlite:///{tmp_path}/{beside}.db"
         (tmp_path / f"{beside}.db.{beside}").mkdir()
         with pytest.raises(UnavailableError, match="Is a directory"):
-            WriterLock(open_database(url))
+            Writer(open_database(url))
 
 
 def test_what_contradicts_the_database_is_an_error_of_the_tree(database):
@@ -154,9 +155,9 @@ def test_what_contradicts_the_database_is_an_error_of_the_tree(database):
 
 
 def test_a_second_writer_is_told_who_has_it(database):
-    lock = WriterLock(database)
+    lock = Writer(database)
     with pytest.raises(UsageError, match="already has a writer"):
-        WriterLock(database)
+        Writer(database)
     context = multiprocessing.get_context("spawn")
     for expected in ("already has a writer (process", "got it"):
         answers = context.Queue()

@@ -20,11 +20,21 @@ def database(tmp_path: Path):
     database.close()
 
 
+def has_columns(name, kind, _):
+    """Leave out SQLite's own tables of the index of words, which have no twin in the metadata."""
+    return not (kind == "table" and str(name).startswith("messages_text"))
+
+
 def test_migrations_make_exactly_the_metadata(database):
     migrate(database)
     with database.read() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_name": has_columns,
+            },
         )
         assert compare_metadata(context, metadata) == []
 

@@ -19,6 +19,8 @@ class Account:
         In `currency`; equity marks positions at the venue's last prices.
     is_paper : bool
         Whether no real money moves.
+    margin_rate : Decimal
+        What part of a position's worth the venue asks to be our own; 1 lends nothing.
     """
 
     account_id: str
@@ -26,3 +28,4 @@ class Account:
     equity: Decimal
     currency: str = "USD"
     is_paper: bool = True
+    margin_rate: Decimal = Decimal(1)

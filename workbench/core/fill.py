@@ -22,8 +22,14 @@ class Fill:
         Units, positive; the side gives the direction.
     fee : Decimal
         Paid, in `fee_currency`; negative is a rebate.
+    reverses : str, optional
+        The execution that this one takes back. With the opposite side that is all (a
+        bust: units and price are those of the execution, the fee is given back); with the
+        same side it stands in its place (a correction).
     slippage : Decimal
         What the fill price cost against the undisturbed price, in money; for the record.
+    currency : str
+        What the price is in.
     time : datetime
         Aware, UTC. Filled within a bar, it is the bar's label.
     """
@@ -39,3 +45,5 @@ class Fill:
     fee: Decimal = ZERO
     fee_currency: str = "USD"
     slippage: Decimal = ZERO
+    currency: str = "USD"
+    reverses: str | None = None

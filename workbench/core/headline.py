@@ -21,6 +21,8 @@ class Headline:
     symbols : tuple of str
     title, text : str
     source, url : str
+    published : datetime, optional
+        When its first edition came out, where this one is an edit.
     """
 
     news_id: str
@@ -30,3 +32,4 @@ class Headline:
     text: str = ""
     source: str = ""
     url: str = ""
+    published: datetime | None = None

@@ -6,7 +6,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-__all__ = ["client_order_id", "order_key", "run_id"]
+__all__ = ["child_id", "client_order_id", "order_key", "run_id"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]")
 
@@ -19,7 +19,8 @@ def order_key(time: datetime, symbol: str) -> str:
     >>> order_key(datetime(2024, 1, 2, 14, 30, tzinfo=UTC), "BTC/USDT")
     '20240102T143000-BTC.USDT'
     """
-    return f"{time.astimezone(UTC):%Y%m%dT%H%M%S}-{_UNSAFE.sub('.', symbol)}"
+    label = time.astimezone(UTC).isoformat()[:19].replace("-", "").replace(":", "")
+    return f"{label}-{_UNSAFE.sub('.', symbol)}"
 
 
 def client_order_id(run: str, time: datetime, symbol: str) -> str:
@@ -35,6 +36,28 @@ def client_order_id(run: str, time: datetime, symbol: str) -> str:
         return plain
     digest = hashlib.sha256(f"{run}|{time.isoformat()}|{symbol}".encode()).hexdigest()
     return f"{_UNSAFE.sub('', run)[:12]}-{digest[:32]}"
+
+
+def child_id(parent: str, number: int, attempt: int) -> str:
+    """Name a part of a larger order; at most 48 characters, safe at every venue.
+
+    Parameters
+    ----------
+    parent : str
+        The id of the larger order.
+    number, attempt : int
+        Which slice of it, and which try at that slice; from 0.
+
+    Examples
+    --------
+    >>> child_id("twap-7", 3, 0)
+    'twap-7-3-0'
+    """
+    plain = f"{parent}-{number}-{attempt}"
+    if len(plain) <= 48 and not _UNSAFE.search(parent.replace("-", "")):
+        return plain
+    digest = hashlib.sha256(f"{parent}|{number}|{attempt}".encode()).hexdigest()
+    return f"{_UNSAFE.sub('', parent)[:12]}-{digest[:32]}"
 
 
 def run_id(kind: str, content: str, started: datetime) -> str:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from workbench.core.money import ZERO
+from workbench.core.ids import child_id
+from workbench.core.money import MONEY, ZERO
 from workbench.core.signal import Side
 from workbench.errors import UsageError
 
-__all__ = ["Intent", "Order", "OrderState", "OrderType", "Protection", "TimeInForce"]
+__all__ = [
+    "Intent",
+    "Order",
+    "OrderState",
+    "OrderType",
+    "Pending",
+    "Protection",
+    "Slice",
+    "TimeInForce",
+]
 
 
 class OrderType(StrEnum):
@@ -25,11 +35,18 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long an order lives: until canceled, for the session, at once or not at all."""
+    """How long an order lives.
+
+    Until canceled; for the session; at once, whole or in part; at once and whole; in the
+    opening auction; in the closing auction.
+    """
 
     GTC = "gtc"
     DAY = "day"
     IOC = "ioc"
+    FOK = "fok"
+    OPG = "opg"
+    CLS = "cls"
 
 
 class OrderState(StrEnum):
@@ -66,27 +83,122 @@ _ENDED = frozenset(
 )
 
 
+class Pending(StrEnum):
+    """What was asked of the venue and is not answered: it stands beside the state."""
+
+    CANCEL = "cancel"
+    REPLACE = "replace"
+
+
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Stops that travel with an entry, as fractions of its fill price.
+    """Stops that travel with an entry: fractions of its fill price, or prices.
+
+    With an order that may only reduce a position the stops do not follow the order, they
+    stand beside it: what is filled first ends the others ("one cancels the other").
 
     Parameters
     ----------
     loss, profit, trail : Decimal, optional
         ``Decimal("0.05")`` is 5 %; None is "no such stop".
+    loss_price, profit_price : Decimal, optional
+        The same as prices. A venue takes fractions or prices; its record of capabilities
+        tells which, and :meth:`at` turns the one into the other.
+    loss_limit : Decimal, optional
+        What the stop at `loss_price` may be filled at, at worst; without it, at any price.
+
+    Examples
+    --------
+    >>> Protection(loss=Decimal("0.05")).names
+    frozenset({'loss'})
     """
 
     loss: Decimal | None = None
     profit: Decimal | None = None
     trail: Decimal | None = None
+    loss_price: Decimal | None = None
+    profit_price: Decimal | None = None
+    loss_limit: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("loss_price", "profit_price", "loss_limit"):
+            price = getattr(self, name)
+            if price is not None and price <= 0:
+                raise UsageError(f"{name} must be positive, not {price}", field=name)
+        if self.loss_limit is not None and self.loss_price is None:
+            raise UsageError("a loss_limit needs a loss_price", field="loss_limit")
+        for name in ("loss", "profit"):
+            if getattr(self, name) is not None and getattr(self, f"{name}_price") is not None:
+                raise UsageError(f"{name} is a fraction or a price, not both", field=name)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Which stops there are, by the names of their fields."""
+        return frozenset(name for name in _LEGS if getattr(self, name) is not None)
+
+    def at(self, price: Decimal, side: Side) -> Protection:
+        """Return the stops as prices, for an entry at `price`; a trail stays a fraction.
+
+        Parameters
+        ----------
+        price : Decimal
+            Where the entry is expected to be filled: its limit, or the last price.
+        side : Side
+            Of the entry.
+
+        Examples
+        --------
+        >>> told = Protection(loss=Decimal("0.05")).at(Decimal(100), Side.BUY)
+        >>> told.loss, told.loss_price
+        (None, Decimal('95.00'))
+        """
+        one, sign = Decimal(1), side.sign
+        stop, goal = self.loss_price, self.profit_price
+        if self.loss is not None:
+            stop = MONEY.multiply(price, one - sign * self.loss)
+        if self.profit is not None:
+            goal = MONEY.multiply(price, one + sign * self.profit)
+        return replace(self, loss=None, profit=None, loss_price=stop, profit_price=goal)
+
+
+_LEGS = ("loss", "profit", "trail", "loss_price", "profit_price", "loss_limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a larger order an intent is.
+
+    Parameters
+    ----------
+    algo_id : str
+        Of the :class:`~workbench.core.parent.Parent`.
+    number : int
+        Which slice, from 0.
+    attempt : int
+        Which try at that slice, from 0.
+
+    Examples
+    --------
+    >>> Slice("twap-7", 3).intent_id
+    'twap-7-3-0'
+    """
+
+    algo_id: str
+    number: int
+    attempt: int = 0
+
+    @property
+    def intent_id(self) -> str:
+        """The only id that this part can have."""
+        return child_id(self.algo_id, self.number, self.attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What a strategy or a person wants, before the risk gate.
 
-    Exactly one of `quantity` and `target` is given. A `target` is the wanted signed
-    fraction of equity, sized by the venue when it is filled (a notional order).
+    Exactly one of `quantity`, `target` and `notional` is given; the last two are sized by
+    the venue when it fills them.
 
     Parameters
     ----------
@@ -99,13 +211,19 @@ class Intent:
     quantity : Decimal, optional
         Units, positive.
     target : Decimal, optional
-        Signed fraction of equity.
+        Wanted exposure as a signed fraction of equity.
+    notional : Decimal, optional
+        Money to buy or sell for, positive.
     reference_price : Decimal, optional
         The price the decision was made at, for the risk gate.
     decided_at : datetime
         Aware, UTC: the label of the bar the decision was made on.
     reduce_only : bool
         Whether it may only bring a position nearer to zero.
+    extended_hours : bool
+        Whether it may also be filled before and after the session.
+    slice : Slice, optional
+        Which part of a larger order it is; its id is then the slice's.
     """
 
     intent_id: str
@@ -123,27 +241,29 @@ class Intent:
     protection: Protection | None = None
     reference_price: Decimal | None = None
     reduce_only: bool = False
+    extended_hours: bool = False
+    notional: Decimal | None = None
     reason: str = ""
+    slice: Slice | None = None
 
     def __post_init__(self) -> None:
-        if (self.quantity is None) == (self.target is None):
+        sizes = (self.quantity, self.target, self.notional)
+        if sum(size is not None for size in sizes) != 1:
             raise UsageError(
-                "an intent has either a quantity or a target", intent_id=self.intent_id
+                "an intent has either a quantity, a target or a notional", intent_id=self.intent_id
             )
         if self.side is Side.FLAT:
             raise UsageError("an intent buys or sells", intent_id=self.intent_id)
-        if self.quantity is not None and self.quantity <= 0:
-            raise UsageError(
-                f"quantity must be positive, not {self.quantity}", intent_id=self.intent_id
-            )
         if self.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and self.limit_price is None:
             raise UsageError(f"a {self.type} order needs a limit price", intent_id=self.intent_id)
         if self.type in (OrderType.STOP, OrderType.STOP_LIMIT) and self.stop_price is None:
             raise UsageError(f"a {self.type} order needs a stop price", intent_id=self.intent_id)
-        for name in ("limit_price", "stop_price"):
-            price = getattr(self, name)
-            if price is not None and price <= 0:
-                raise UsageError(f"{name} must be positive, not {price}", intent_id=self.intent_id)
+        for name in ("quantity", "notional", "limit_price", "stop_price"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"{name} must be positive, not {value}", intent_id=self.intent_id)
+        if self.slice is not None and self.intent_id != self.slice.intent_id:
+            raise UsageError("the id of a slice is made from it", intent_id=self.intent_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +278,9 @@ class Order:
         Units filled so far; ``0 <= filled <= quantity`` once the quantity is known.
     average_price : Decimal, optional
         Of the units filled so far.
+    pending : Pending, optional
+        What was asked and is not answered. It shows in the state once the venue has
+        acknowledged the order; of an order of unknown fate it is remembered.
     venue_order_id : str, optional
         As the venue names it, once it has answered.
     parent_id : str, optional
@@ -180,7 +303,10 @@ class Order:
     tif: TimeInForce = TimeInForce.GTC
     protection: Protection | None = None
     reduce_only: bool = False
+    extended_hours: bool = False
+    notional: Decimal | None = None
     state: OrderState = OrderState.CREATED
+    pending: Pending | None = None
     filled: Decimal = ZERO
     average_price: Decimal | None = None
     venue_order_id: str | None = None

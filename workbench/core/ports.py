@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from workbench.core.account import Account
 from workbench.core.bar import Bar
+from workbench.core.capabilities import Capabilities
 from workbench.core.depth import Depth
 from workbench.core.fill import Fill
 from workbench.core.headline import Headline
@@ -117,6 +118,7 @@ class Broker(Protocol):
     """
 
     name: str
+    capabilities: Capabilities
 
     async def submit(self, order: Order) -> Order:
         """Send an order under its ``order_id``; return it as the venue acknowledged it."""

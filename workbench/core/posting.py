@@ -23,6 +23,7 @@ class PostingKind(StrEnum):
     FUNDING = "funding"
     DIVIDEND = "dividend"
     SPLIT = "split"
+    ADJUSTMENT = "adjustment"  # by a person, whose name the journal has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class Posting:
         Aware, UTC; the label of the bar it was booked before.
     amount : Decimal
         Received; negative is paid.
-    ratio : Decimal
-        New units per old one, of a split.
+    ratio, per : Decimal
+        Of a split: so many new units for so many old ones, 1 for 3 where a third is meant.
     quantity : Decimal or None
         Signed units held after a split, as the venue has them.
     """
@@ -50,5 +51,6 @@ class Posting:
     symbol: str = ""
     amount: Decimal = ZERO
     ratio: Decimal = _ONE
+    per: Decimal = _ONE
     quantity: Decimal | None = None
     currency: str = "USD"

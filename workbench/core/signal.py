@@ -22,7 +22,9 @@ class Side(StrEnum):
     @property
     def sign(self) -> int:
         """+1 for buy, -1 for sell, 0 for flat."""
-        return {"buy": 1, "sell": -1, "flat": 0}[self.value]
+        if self is Side.BUY:
+            return 1
+        return -1 if self is Side.SELL else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Signal:
         Fraction of the strategy's equity wanted, 0 to 1.
     limit_price : Decimal, optional
         Not worse than this.
+    confidence : float
+        How sure it is, above 0 up to 1; of several signals of one priority the surest counts.
+    priority : int
+        Of several signals about a symbol at one event the highest counts.
 
     Examples
     --------
@@ -49,6 +55,8 @@ class Signal:
     side: Side
     strength: float = 1.0
     limit_price: Decimal | None = None
+    confidence: float = 1.0
+    priority: int = 0
 
     def __post_init__(self) -> None:
         try:
@@ -57,6 +65,8 @@ class Signal:
             raise UsageError(f"side must be buy, sell or flat, not {self.side!r}") from None
         if not (math.isfinite(self.strength) and 0 <= self.strength <= 1):
             raise UsageError(f"strength must lie in 0..1, not {self.strength!r}")
+        if not 0 < self.confidence <= 1:
+            raise UsageError(f"confidence is above 0 and at most 1, not {self.confidence!r}")
         if self.limit_price is not None and not self.limit_price > 0:
             raise UsageError(f"limit_price must be positive, not {self.limit_price}")
 

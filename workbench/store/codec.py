@@ -9,10 +9,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from workbench.core.fill import Fill
-from workbench.core.order import Intent, OrderState, OrderType, Protection, TimeInForce
+from workbench.core.order import (
+    Intent,
+    OrderState,
+    OrderType,
+    Pending,
+    Protection,
+    Slice,
+    TimeInForce,
+)
 from workbench.core.signal import Side
 
 __all__ = ["decode", "dump", "encode"]
@@ -20,9 +29,9 @@ __all__ = ["decode", "dump", "encode"]
 T = TypeVar("T")
 
 
-def dump(body: Mapping[str, Any]) -> str:
+def dump(body: Mapping[str, Any] | str) -> str:
     """Write JSON in its one canonical form, so that the same body has the same hash."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode(body)
 
 
 def encode(value: Any) -> Any:
@@ -33,23 +42,41 @@ def encode(value: Any) -> Any:
     >>> encode(Protection(loss=Decimal("0.05")))
     {'loss': '0.05'}
     """
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        kind = type(value)
-        if kind not in _NAMES:
-            _NAMES[kind] = tuple(field.name for field in fields(value))
+    kind = type(value)
+    return (_WRITERS.get(kind) or _writer(kind))(value)
+
+
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """Return how to write a type, found once: this is on a hot path."""
+    found: Callable[[Any], Any] = _same
+    if issubclass(kind, Enum):
+        found = {member: member.value for member in kind}.__getitem__
+    elif is_dataclass(kind):
+        found = _fields_writer(tuple(field.name for field in fields(kind)))
+    _WRITERS[kind] = found
+    return found
+
+
+def _fields_writer(names: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    read = attrgetter(*names, "__class__")
+
+    def write(value: Any) -> dict[str, Any]:
         plain = {}
-        for name in _NAMES[kind]:
-            inner = getattr(value, name)
+        for name, inner in zip(names, read(value), strict=False):
             if inner is not None:
-                plain[name] = encode(inner)
+                kind = type(inner)
+                plain[name] = inner if kind is str else (_WRITERS.get(kind) or _writer(kind))(inner)
         return plain
-    return value
+
+    return write
+
+
+def _write_decimal(value: Decimal) -> str:
+    return format(value, "f")
+
+
+def _write_instant(value: datetime) -> str:
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
 
 
 def decode(
@@ -69,7 +96,7 @@ def decode(
     Examples
     --------
     >>> decode(Protection, {"loss": "0.05"})
-    Protection(loss=Decimal('0.05'), profit=None, trail=None)
+    Protection(loss=Decimal('0.05'), profit=None, trail=None, ...)
     """
     readers = _READERS if further is None else {**_READERS, **further}
     return kind(**{name: readers.get(name, _same)(value) for name, value in body.items()})
@@ -79,19 +106,26 @@ def _same(value: Any) -> Any:
     return value
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    Decimal: _write_decimal,
+    datetime: _write_instant,
+}
 _MONEY = (
     "quantity", "target", "limit_price", "stop_price", "filled", "average_price",
     "reference_price", "price", "fee", "slippage", "loss", "profit", "trail",
+    "loss_price", "profit_price", "loss_limit", "notional",
 )  # fmt: skip
 _READERS: dict[str, Callable[[Any], Any]] = {
     "side": Side,
     "type": OrderType,
     "tif": TimeInForce,
     "state": OrderState,
+    "pending": Pending,
     "decided_at": datetime.fromisoformat,
     "time": datetime.fromisoformat,
     "protection": partial(decode, Protection),
+    "slice": partial(decode, Slice),
     "intent": partial(decode, Intent),
     "fill": partial(decode, Fill),
     **dict.fromkeys(_MONEY, Decimal),

@@ -67,8 +67,8 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise UsageError(f"the database keeps aware instants, not {value!r}")
-        plain = value.astimezone(UTC).replace(tzinfo=None)
-        return f"{plain.isoformat(timespec='microseconds')}Z"
+        plain = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return f"{plain.isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> datetime | None:  # noqa: ARG002
         """Read an aware instant."""

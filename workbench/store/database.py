@@ -9,21 +9,29 @@ addresses are SQLAlchemy's, so that another database is a setting.
 from __future__ import annotations
 
 import fcntl
-import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
 
 from workbench.errors import DataError, InvariantError, UnavailableError, UsageError
 
-__all__ = ["Database", "WriterLock"]
+__all__ = ["Database", "files_of", "translated"]
 
 _WRITES = "workbench_writes"
+_PATIENCE = 5.0
+_BUSY = f"busy_timeout={_PATIENCE * 1000:.0f}"
 
 
 class Database:
@@ -57,7 +65,7 @@ class Database:
             name = parsed.database if self.is_sqlite else None
             self.path = Path(name) if name and name != ":memory:" else None
             if self.path is not None:
-                with _files_of(_shown(url)):
+                with files_of(_shown(url)):
                     self.path.parent.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url, in_memory=self.is_sqlite and self.path is None)
         except (ArgumentError, ModuleNotFoundError) as error:
@@ -70,13 +78,15 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the database throughout."""
-        with _translated(self.url), self.engine.connect() as connection:
+        with translated(self.url), self.engine.connect() as connection:
             if self.path is None and self.is_sqlite:
                 # one connection serves all of a database in memory: take turns
                 with self._guard:
                     yield connection
-            else:
+            elif self.is_sqlite:
                 yield connection
+            else:
+                yield connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -91,15 +101,20 @@ class Database:
         InvariantError
             It contradicts what is there.
         """
-        with (
-            self._guard,
-            self._one_at_a_time(),
-            _translated(self.url),
-            self.engine.connect() as connection,
-        ):
+        with self.writing(), self.engine.connect() as connection:
             writer = connection.execution_options(**{_WRITES: True})
             with writer.begin():
                 yield writer
+
+    def connect_to_write(self) -> Connection:
+        """Return a connection of its own that writes; its transactions go inside `writing`."""
+        return self.engine.connect().execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait for the turn to write, and translate what goes wrong; `write` does both itself."""
+        with self._guard, self._one_at_a_time(), translated(self.url):
+            yield
 
     def close(self) -> None:
         """Give the connections back; the object may not be used after."""
@@ -116,66 +131,39 @@ class Database:
             yield
             return
         if self._gate is None:
-            with _files_of(self.url):
+            with files_of(self.url):
                 self._gate = Path(f"{self.path}.write").open("a")  # noqa: SIM115
-        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        self._wait_for_gate(self._gate)
         try:
             yield
         finally:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
 
-
-class WriterLock:
-    """The right to write the journal of a database: one process at a time has it.
-
-    It is a lock on a file beside the database, so that it ends with the process,
-    however that ends. A database without a file (in memory, a server) needs none here.
-
-    Raises
-    ------
-    UsageError
-        Another process, or another journal of this one, has it; the error names it.
-    UnavailableError
-        The file cannot be written.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._file: IO[str] | None = None
-        if database.path is None:
-            return
-        path = Path(f"{database.path}.lock")
-        with _files_of(database.url):
-            file = path.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            file.close()
-            raise UsageError(
-                f"{database.path} already has a writer ({holder}); only one may trade on a "
-                "database at a time: stop it, or name another database",
-                path=str(database.path),
-                holder=holder,
-            ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        self._file = file
-
-    def release(self) -> None:
-        """Let another writer in; harmless when done already."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _wait_for_gate(self, gate: IO[str]) -> None:
+        last = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > last:
+                    raise UnavailableError(
+                        f"the database {self.url} is locked: another process has been writing for "
+                        f"{_PATIENCE:g} s; check that it is not stopped or stuck",
+                        url=self.url,
+                    ) from None
+                time.sleep(0.002)
+            else:
+                return
 
 
 def _engine(url: str, *, in_memory: bool) -> Engine:
     options: dict[str, Any] = {}
     if in_memory:
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-    engine = create_engine(url, **options)
+    address = make_url(url)
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    engine = create_engine(address, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -193,7 +181,12 @@ def _shown(url: str) -> str:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # transactions are begun by _begin_sqlite; the driver's own rules would split DDL from them
     connection.isolation_level = None
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        f"busy_timeout={_PATIENCE * 1000:.0f}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
@@ -203,7 +196,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _files_of(url: str) -> Iterator[None]:
+def files_of(url: str) -> Iterator[None]:
     """Translate what goes wrong with the files beside a database."""
     try:
         yield
@@ -216,10 +209,11 @@ def _files_of(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:
+def translated(url: str) -> Iterator[None]:
+    """Turn what SQLAlchemy raises into errors of the tree."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         raise UnavailableError(
             f"the database {url} could not be used: {error.orig}; check that no other program "
             "holds it and that the disk has room",

@@ -15,7 +15,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-import workbench.store.users  # noqa: F401  # its tables belong to the metadata
+import workbench.store.deployments  # their tables belong to the metadata
+import workbench.store.messages
+import workbench.store.risk
+import workbench.store.stages
+import workbench.store.users  # noqa: F401
 from workbench.errors import UsageError
 from workbench.store.database import Database
 from workbench.store.tables import metadata

@@ -23,6 +23,7 @@ from workbench.store.columns import DecimalText, UtcTime
 
 __all__ = [
     "cash",
+    "cursors",
     "events",
     "fills",
     "halts",
@@ -31,6 +32,7 @@ __all__ = [
     "metadata",
     "orders",
     "positions",
+    "snapshots",
 ]
 
 metadata = MetaData(
@@ -141,6 +143,27 @@ cash = Table(
     Column("currency", String(12), nullable=False),
     Column("amount", DecimalText, nullable=False),
     PrimaryKeyConstraint("book", "currency"),
+)
+
+# How far each stream of a venue has been read: written with what was found up to there.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("book", String(64), nullable=False),
+    Column("venue", String(32), nullable=False),
+    Column("stream", String(32), nullable=False),
+    Column("value", String(64), nullable=False),
+    PrimaryKeyConstraint("book", "venue", "stream"),
+)
+
+# The state after an entry, so that a start reads only what came later. The entry that
+# follows it in the journal carries its digest; one that does not match is not used.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("book", String(64), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 halts = Table(
