@@ -144,3 +144,31 @@ def test_yes_and_no_become_one_and_zero():
 def test_something_else_is_refused():
     with pytest.raises(UsageError, match="higher must be a Series or a DataFrame, not int"):
         align(5, utc("2020-01-01", 3, "1h"))
+
+
+def test_a_day_in_new_york_does_not_see_the_end_of_a_day_around_the_clock(workspace):
+    """New York closes at 21:00 UTC in winter, three hours before the day of a coin ends."""
+    coin = wb.bars("BTC/USD", "1d", "2024-01-01", "2024-03-01", source="synthetic")
+    stock = wb.bars("ACME", "1d", "2024-01-01", "2024-03-01", source="synthetic")
+    seen = align(coin["close"], stock)
+    for day in stock.index[1:]:
+        assert seen[day] == coin["close"][day - pd.Timedelta("1D")]
+    assert align(stock["close"], coin)["2024-01-03"] == stock["close"]["2024-01-03"]
+    weeks = wb.resample(coin, "1w")["close"]
+    assert np.isnan(align(weeks, stock)["2024-01-05"])
+    assert align(weeks, stock)["2024-01-08"] == weeks["2024-01-01"]
+
+
+@pytest.mark.parametrize("timeframe", ["1w", "1M"])
+def test_weeks_and_months_are_seen_from_their_last_close_on(workspace, timeframe):
+    days = wb.bars("ACME", "1d", "2023-10-02", "2024-07-31", source="synthetic")
+    hours = wb.bars("BTC/USD", "1h", "2024-02-20", "2024-07-10", source="synthetic")
+    longer = wb.resample(days, timeframe)["close"]
+    seen = align(longer, hours)
+    of_period = days.index.tz_localize(None).to_period("W" if timeframe == "1w" else "M")
+    lasts = days.index.to_series().groupby(np.asarray(of_period)).last()
+    closes = wb.hours("XNYS", "2023-10-01", "2024-08-01")["close"]
+    ends = pd.Series(longer.to_numpy(), index=closes[lasts].to_numpy()[: len(longer)])
+    for time in seen.index[::5]:
+        there = ends[ends.index <= time + pd.Timedelta("1h")]
+        assert seen[time] == there.iloc[-1], time

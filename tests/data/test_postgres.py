@@ -156,7 +156,33 @@ def test_a_server_that_is_not_there_is_told(tmp_path, monkeypatch):
         wb.bars("AAPL")
 
 
-def test_sql_says_where_to_ask(workspace):
+def test_sql_asks_the_bars_there(workspace, make_bars, monkeypatch):
     pytest.importorskip("duckdb")
-    with pytest.raises(UsageError, match="bars_url"):
-        wb.sql("select * from bars")
+    assert wb.sql("select * from bars").empty
+    assert wb.sql("select * from revisions").empty
+    want = wb.bars("AAPL", adjust="none")
+    got = wb.sql("select * from bars where symbol = ? order by time", ["AAPL"])
+    assert got["time"].dt.as_unit("ns").tolist() == want.index.tolist()
+    for name in want.columns:
+        assert got[name].to_numpy().tobytes() == want[name].to_numpy().tobytes(), name
+    assert wb.sql("select 1 as one")["one"].tolist() == [1]
+    catalog, span = catalog_of(), window("2024-03-01", "2024-03-11")
+    catalog.fetch(Vendor(), "A", DAY, *span)
+    catalog.clock = EventClock(datetime(2025, 7, 1, tzinfo=UTC))
+    catalog.again(Vendor(2.0), "A", DAY, *window("2024-03-03", "2024-03-06"))
+    past = wb.sql("select symbol, time, close, stored, replaced from revisions order by time")
+    assert past["time"].dt.day.tolist() == [3, 4, 5]
+    assert past["replaced"].dt.strftime("%Y-%m").tolist() == ["2025-07"] * 3
+    counts = wb.sql("select symbol, count(*) n, count(vwap) v from bars group by 1 order by 1")
+    assert counts["symbol"].tolist() == ["A", "AAPL"]
+    assert counts["n"].tolist() == [10, len(want)]
+    live = make_bars(
+        pd.date_range("2024-05-01", periods=9, freq="min"), timeframe="1m", calendar="24/7"
+    )
+    catalog.live.append("feed", "L", live, at=1)
+    asked = "select close from bars where symbol = 'L' order by time"
+    assert wb.sql(asked)["close"].tolist() == live["close"].tolist()
+    catalog.compact()
+    assert wb.sql(asked)["close"].tolist() == live["close"].tolist()
+    with pytest.raises(UsageError):
+        wb.sql("drop table bars")

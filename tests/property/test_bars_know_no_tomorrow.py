@@ -124,3 +124,68 @@ def test_every_row_is_either_a_bar_or_told(rows, with_unreadable_time):
     positions = set(dropped["row"])
     assert len(positions) == len(dropped)
     assert positions <= set(range(len(frame)))
+
+
+KINDS = st.sampled_from(["trades", "volume", "dollars", "range", "renko"])
+
+
+@st.composite
+def some_trades(draw):
+    """Trades with repeats of instants, jumps and sizes of many decimals."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count = draw(st.integers(1, 400))
+    steps = rng.choice([0, 1, 7, 4000], count, p=[0.3, 0.4, 0.2, 0.1])
+    times = pd.Timestamp("2024-03-08 20:00", tz="UTC") + pd.to_timedelta(np.cumsum(steps), "s")
+    level = np.round(100 + np.cumsum(rng.choice([0, 0.01, -0.01, 0.7, -0.7], count)), 2)
+    sizes = np.round(rng.exponential(1.0, count), draw(st.integers(0, 8)))
+    trades = pd.DataFrame({"price": np.abs(level) + 0.01, "size": sizes}, index=times)
+    return trades, draw(st.sampled_from([0.03, 0.5, 2.0, 40.0]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_trades(), KINDS, st.floats(0.0, 1.0))
+def test_bars_by_what_happens_do_not_change_when_more_comes(made, by, share):
+    trades, size = made
+    cut = trades.iloc[: int(len(trades) * share)]
+    if not len(cut):
+        return
+    early, late = resample(cut, by=by, size=size), resample(trades, by=by, size=size)
+    pd.testing.assert_frame_equal(early, late.iloc[: len(early)], check_exact=True)
+    # none that was sure by then is held back
+    assert (late["known"].iloc[len(early) :] >= cut.index[-1]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_trades(), KINDS)
+def test_bars_by_what_happens_lose_nothing_and_follow_each_other(made, by):
+    trades, size = made
+    bars = resample(trades, by=by, size=size, partial=True)
+    check_bars(bars)
+    assert np.isclose(bars["volume"].sum(), trades["size"].sum(), rtol=1e-12)
+    assert bars["high"].max() == trades["price"].max()
+    assert bars["low"].min() == trades["price"].min()
+    assert bars["open"].iloc[0] == trades["price"].iloc[0]
+    assert bars["close"].iloc[-1] == trades["price"].iloc[-1]
+    assert (bars["known"] >= bars.index).all()
+    assert (bars.index[1:] > bars["known"].iloc[:-1]).all()
+    for begin, known, close, volume in zip(
+        bars.index, bars["known"], bars["close"], bars["volume"], strict=True
+    ):
+        inside = trades[(trades.index >= begin) & (trades.index <= known)]
+        assert inside["price"].iloc[-1] == close
+        assert np.isclose(inside["size"].sum(), volume, rtol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(minute_bars(), st.sampled_from(["volume", "dollars", "range", "renko"]), st.floats(0.1, 0.9))
+def test_what_is_seen_of_bars_by_what_happens_does_not_change_either(bars, by, share):
+    size = {"volume": 900.0, "dollars": 90_000.0, "range": 3.0, "renko": 1.0}[by]
+    cut = bars.iloc[: int(len(bars) * share)]
+    if not len(cut):
+        return
+    early, late = (
+        align(longer["close"], part, known=longer["known"])
+        for part in (cut, bars)
+        for longer in (resample(part, by=by, size=size),)
+    )
+    pd.testing.assert_series_equal(early, late.loc[early.index], check_exact=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import known_times
-from workbench.data.schema import describe
+from workbench.data.calendar import ALWAYS, known_times
+from workbench.data.known import COLUMN, has_known, known_of
 from workbench.errors import DataError, UsageError
 from workbench.venues.columns import infer_calendar, infer_timeframe
 
 __all__ = ["align"]
 
+Longs = npt.NDArray[np.int64]
 Values = TypeVar("Values", pd.Series, pd.DataFrame)
 
 
@@ -25,6 +27,7 @@ def align(
     timeframe: str | Timeframe | None = None,
     calendar: str | None = None,
     onto_timeframe: str | Timeframe | None = None,
+    known: pd.Series | pd.DatetimeIndex | None = None,
 ) -> Values:
     """Return each shorter bar's last *known* value of a longer timeframe.
 
@@ -40,9 +43,14 @@ def align(
     onto : DataFrame or DatetimeIndex
         The shorter bars, or their index.
     timeframe, calendar : str, optional
-        Of `higher`; from its ``attrs`` or inferred when left out.
+        Of `higher`; from its ``attrs`` or inferred when left out. `onto` goes by the calendar in
+        its own ``attrs``: a day of New York sees of the days around the clock the one before.
     onto_timeframe : str, optional
         Of `onto`; likewise.
+    known : Series or DatetimeIndex, optional
+        When each value of `higher` is known, in the place of its timeframe: ``known=bars["known"]``
+        for what was computed from bars by volume, range and the like. Bars with that column tell
+        it themselves, on either side.
 
     Returns
     -------
@@ -53,7 +61,8 @@ def align(
     Raises
     ------
     UsageError
-        `higher` is the shorter of the two.
+        `higher` is the shorter of the two; or a timeframe was not told and cannot be inferred, as
+        the bars begin at uneven times.
     DataError
         An index is naive, unsorted or has a time twice.
 
@@ -71,23 +80,33 @@ def align(
     [nan, 1.0, 1.0, 1.0]
     """
     theirs = _index(higher, "higher")
-    higher = _floats(higher)
     ours = _index(onto, "onto")
-    long = Timeframe.parse(timeframe or _timeframe(higher, theirs))
-    short = Timeframe.parse(onto_timeframe or _timeframe(onto, ours))
-    if long < short:
-        raise UsageError(
-            f"align puts longer bars onto shorter ones, not {long} onto {short}; swap them, or "
-            "state timeframe= and onto_timeframe=",
-            timeframe=str(long),
-        )
     code = calendar or _calendar(higher) or _calendar(onto) or infer_calendar(ours)
-    known = known_times(theirs, long, code).as_unit("ns").asi8
-    now = known_times(ours, short, code).as_unit("ns").asi8
+    our_code = _calendar(onto) or calendar or _likely(_calendar(higher), ours)
+    told, now = _told(higher, theirs, known), _told(onto, ours, None)
+    if told is None or now is None:
+        long = None if told is not None else _timeframe(higher, theirs, timeframe)
+        short = None if now is not None else _timeframe(onto, ours, onto_timeframe)
+        if long is not None and short is not None and long < short:
+            raise UsageError(
+                f"align puts longer bars onto shorter ones, not {long} onto {short}; swap them, or "
+                "state timeframe= and onto_timeframe=",
+                timeframe=str(long),
+            )
+        told = told if long is None else known_times(theirs, long, code)
+        now = now if short is None else known_times(ours, short, our_code)
+    return _seen(_floats(higher), onto, _nanos(told), _nanos(now))
+
+
+def _seen(
+    higher: Values, onto: pd.DataFrame | pd.DatetimeIndex, known: Longs, now: Longs
+) -> Values:
+    """Return the newest value known at each of `now`."""
+    index = onto.index if isinstance(onto, pd.DataFrame) else onto
     # Labels in order have ends in order; the maximum guards against odd labels.
     row = np.searchsorted(np.maximum.accumulate(known), now, side="right") - 1
-    taken = higher.take(np.maximum(row, 0)) if len(higher) else higher.reindex(ours)
-    aligned = taken.set_axis(onto.index if isinstance(onto, pd.DataFrame) else onto, axis=0)
+    taken = higher.take(np.maximum(row, 0)) if len(higher) else higher.reindex(index)
+    aligned = taken.set_axis(index, axis=0)
     if len(higher) and (row < 0).any():
         aligned = _hidden(aligned, row < 0)
     aligned.attrs = {}
@@ -123,11 +142,52 @@ def _index(of: pd.Series | pd.DataFrame | pd.DatetimeIndex, name: str) -> pd.Dat
     return index.tz_convert("UTC").as_unit("ns")
 
 
-def _timeframe(of: object, index: pd.DatetimeIndex) -> str | Timeframe:
-    if isinstance(of, pd.DataFrame) and "close" in of.columns:
-        return describe(of).timeframe
-    told = getattr(of, "attrs", {}).get("timeframe")
-    return told if told is not None else infer_timeframe(index)
+def _nanos(times: pd.DatetimeIndex | None) -> Longs:
+    return pd.DatetimeIndex([] if times is None else times).as_unit("ns").asi8
+
+
+def _told(
+    of: object, index: pd.DatetimeIndex, known: pd.Series | pd.DatetimeIndex | None
+) -> pd.DatetimeIndex | None:
+    """Return when each bar is known, where that is told and not a matter of its timeframe."""
+    if known is not None:
+        if len(known) != len(index):
+            raise UsageError(
+                f"known has {len(known)} times for {len(index)} values of higher: give one for each"
+            )
+        return known_of(pd.DataFrame({COLUMN: pd.DatetimeIndex(known)}, index=index), "1d", "24/7")
+    return known_of(of, "1d", "24/7") if isinstance(of, pd.DataFrame) and has_known(of) else None
+
+
+def _timeframe(of: object, index: pd.DatetimeIndex, stated: str | Timeframe | None) -> Timeframe:
+    told = stated or getattr(of, "attrs", {}).get("timeframe")
+    if told is not None:
+        try:
+            return Timeframe.parse(told)
+        except UsageError as error:
+            raise UsageError(
+                f"{told!r} is no length of time: pass known=bars['known'], when each of these "
+                f"values is known. {error.message}",
+                timeframe=str(told),
+            ) from None
+    found = infer_timeframe(index)
+    if (
+        len(index) > 1
+        and found.is_intraday
+        and np.diff(index.asi8).min() < int(found.delta.total_seconds() * 1e9)
+    ):
+        raise UsageError(
+            f"bars mostly {found} apart, and some less, have no one length: state timeframe= and "
+            "onto_timeframe=, or known= for bars by volume, range and the like",
+            timeframe=str(found),
+        )
+    return found
+
+
+def _likely(told: str | None, ours: pd.DatetimeIndex) -> str:
+    """Return the calendar of bars that tell none: that of the others, unless weekends deny it."""
+    inferred = infer_calendar(ours)
+    return told if told is not None and (told == ALWAYS) == (inferred == ALWAYS) else inferred
 
 
 def _calendar(of: object) -> str | None:

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,15 @@ from workbench.venues.calendars import ALWAYS, check_code
 __all__ = [
     "ALWAYS",
     "Sessions",
+    "breaks_between",
     "check_code",
     "known_times",
+    "labels_in",
     "period_starts",
     "periods_per_year",
     "session_close",
     "session_labels",
+    "session_table",
     "sessions",
     "utc_index",
     "zone_of",
@@ -78,7 +82,7 @@ def sessions(calendar: str, start: object = None, end: object = None) -> pd.Date
         until = last if last is not None else pd.Timestamp.now("UTC").normalize().value
         # arange counts its steps in floats: keep it away from numbers of this size
         return utc_index(first + np.arange(max(0, (until - first) // _DAY + 1)) * _DAY)
-    labels = _table(calendar, first).labels
+    labels = session_table(calendar, first).labels
     stop = len(labels) if last is None else int(np.searchsorted(labels, last, side="right"))
     return utc_index(labels[np.searchsorted(labels, first) : stop])
 
@@ -186,11 +190,16 @@ def session_labels(index: pd.DatetimeIndex, calendar: str) -> tuple[pd.DatetimeI
         days = times // _DAY * _DAY
         unique = np.unique(days)
         return utc_index(days), Sessions(unique, unique, unique + _DAY)
-    table = _table(calendar, int(times.min()) if len(times) else 0)
+    table = session_table(calendar, int(times.min()) if len(times) else 0)
+    return labels_in(times, table), table
+
+
+def labels_in(times: Longs, table: Sessions) -> pd.DatetimeIndex:
+    """Return the session of a table that each instant (ns) belongs to, NaT outside."""
     position = np.searchsorted(table.opens, times, side="right") - 1
     inside = (position >= 0) & (times < table.closes[np.maximum(position, 0)])
     labels = np.where(inside, table.labels[np.maximum(position, 0)], pd.NaT.value)
-    return utc_index(labels), table
+    return utc_index(labels)
 
 
 def period_starts(index: pd.DatetimeIndex, timeframe: str | Timeframe) -> Longs:
@@ -227,10 +236,13 @@ def zone_of(calendar: str) -> str:
     return str(exchange_calendars.get_calendar(calendar).tz)
 
 
-def utc_index(nanoseconds: Longs) -> pd.DatetimeIndex:
-    """Return an index of UTC times named ``time`` from nanoseconds since 1970; NaT stays NaT."""
+def utc_index(nanoseconds: Longs, *, copy: bool = True) -> pd.DatetimeIndex:
+    """Return an index of UTC times named ``time`` from nanoseconds since 1970; NaT stays NaT.
+
+    Without a copy the index is the array itself, which nobody may change then.
+    """
     whole = np.asarray(nanoseconds).astype("int64", copy=False)
-    return pd.DatetimeIndex(whole, dtype=_UTC, name="time")
+    return pd.DatetimeIndex(whole, dtype=_UTC, name="time", copy=copy)
 
 
 def _known(times: pd.DatetimeIndex, frame: Timeframe, calendar: str) -> Longs:
@@ -239,7 +251,7 @@ def _known(times: pd.DatetimeIndex, frame: Timeframe, calendar: str) -> Longs:
     ends = _period_ends(times, frame) if is_period else labels + frame.delta.days * _DAY
     if calendar == ALWAYS or not len(labels):
         return ends
-    table = _table(calendar, int(labels.min()))
+    table = session_table(calendar, int(labels.min()))
     if is_period:
         at = np.searchsorted(table.labels, ends, side="left") - 1
         at = np.maximum(at, np.searchsorted(table.labels, labels, side="left"))
@@ -264,23 +276,53 @@ def _month_starts(months: Longs) -> Longs:
 
 
 @lru_cache(maxsize=64)
-def _load(code: str, start: str) -> Sessions:
+def _schedule(code: str, start: str) -> Any:
     import exchange_calendars
 
     with warnings.catch_warnings():  # the package's own use of pandas is not the user's concern
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            schedule = exchange_calendars.get_calendar(code, start=start).schedule
+            return exchange_calendars.get_calendar(code, start=start).schedule
         except ValueError:  # the calendar begins later than asked
-            schedule = exchange_calendars.get_calendar(code).schedule
-    opens, closes = (
-        pd.DatetimeIndex(schedule[name].dt.tz_convert(None)).as_unit("ns").asi8
-        for name in ("open", "close")
-    )
-    return Sessions(schedule.index.as_unit("ns").asi8, opens, closes)
+            return exchange_calendars.get_calendar(code).schedule
 
 
-def _table(calendar: str, earliest: int) -> Sessions:
+def _instants(schedule: Any, name: str) -> Longs:
+    return pd.DatetimeIndex(schedule[name].dt.tz_convert(None)).as_unit("ns").asi8
+
+
+@lru_cache(maxsize=64)
+def _load(code: str, start: str) -> Sessions:
+    schedule = _schedule(code, start)
+    labels = schedule.index.as_unit("ns").asi8
+    return Sessions(labels, _instants(schedule, "open"), _instants(schedule, "close"))
+
+
+@lru_cache(maxsize=64)
+def _breaks(code: str, start: str) -> tuple[Longs, Longs]:
+    schedule = _schedule(code, start)
+    schedule = schedule[schedule["break_start"].notna()]
+    return _instants(schedule, "break_start"), _instants(schedule, "break_end")
+
+
+def breaks_between(calendar: str, first: int, end: int) -> tuple[Longs, Longs]:
+    """Return where the sessions' breaks begin and end that touch ``[first, end)``, all in ns.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2024-01-04").value
+    >>> starts, ends = breaks_between("XTKS", day, day + 86_400_000_000_000)
+    >>> print(utc_index(starts)[0].time(), utc_index(ends)[0].time())
+    02:30:00 03:30:00
+    """
+    early = first < pd.Timestamp(_FROM).value
+    starts, ends = _breaks(check_code(calendar), _EARLY if early else _FROM)
+    inside = (ends > first) & (starts < end)
+    return starts[inside], ends[inside]
+
+
+def session_table(calendar: str, earliest: int) -> Sessions:
+    """Return the sessions of an exchange, from 1990 on or, where an instant (ns) asks, 1930."""
     early = earliest < pd.Timestamp(_FROM).value
     return _load(calendar, _EARLY if early else _FROM)
 
@@ -290,8 +332,10 @@ def _measured(calendar: str) -> tuple[float, float]:
     table = _load(calendar, _FROM)
     year = pd.Timestamp.now("UTC").year
     ten = sessions(calendar, f"{year - 10}-01-01", f"{year - 1}-12-31")
-    lengths = (table.closes - table.opens) / 60_000_000_000
-    return float(round(len(ten) / 10)), float(np.median(lengths))
+    starts, ends = _breaks(calendar, _FROM)
+    lengths = table.closes - table.opens
+    np.subtract.at(lengths, np.searchsorted(table.opens, starts) - 1, ends - starts)
+    return float(round(len(ten) / 10)), float(np.median(lengths / 60_000_000_000))
 
 
 def _date(value: object) -> int:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.data.atomic import replace_file
 from workbench.data.calendar import utc_index
+from workbench.data.steps import KEY, told_steps, unfolded
 from workbench.data.ticks import decode, encode, is_number
 from workbench.data.versions import Versions
 from workbench.errors import DataError
@@ -89,7 +91,8 @@ def save_chunk(folder: Path, stem: str, versions: Versions, source: str) -> Chun
     columns[_STORED] = pa.array(versions.stored, _INSTANT)
     if versions.replaced is not None:
         columns[_REPLACED] = pa.array(versions.replaced, _INSTANT)
-    table = pa.table(columns)
+    told = told_steps(times)
+    table = pa.table(columns, metadata=None if told is None else {KEY: told})
     sink = pa.BufferOutputStream()
     packed = {n: "DELTA_BINARY_PACKED" for n in table.column_names if _is_packed(table, n)}
     split = {f.name: "BYTE_STREAM_SPLIT" for f in table.schema if pa.types.is_float64(f.type)}
@@ -159,21 +162,27 @@ def read_bars(
     if not exact:  # texts among them
         tables = [_table(*some) for some in zip(files, groups, strict=True)]
         return _cut(_assembled(tables, names), window)
-    times, block = np.empty(rows, dtype=np.int64), np.empty((len(names), rows))
+    times, block = _room(rows).view(np.int64), _room(rows * len(names)).reshape(len(names), rows)
     at = 0
-    for file, some in zip(files, groups, strict=True):
+    for chunk, file, some in zip(met, files, groups, strict=True):
         have = [name for name in names if name in file.schema_arrow.names]
+        known = _known_times(folder / chunk.file, file, some) if have else None
+        if known is not None:
+            times[at : at + len(known)] = known
+        asked = have if known is not None else ["time", *have]
         # batch by batch: the memory of one is used for the next
-        for batch in file.iter_batches(ROWS, some, ["time", *have], use_threads=False):
+        for batch in file.iter_batches(ROWS, some, asked, use_threads=False):
             span = slice(at, at + batch.num_rows)
             at = span.stop
-            times[span] = batch["time"].cast(pa.int64()).to_numpy()
+            if known is None:
+                times[span] = batch["time"].view(pa.int64()).to_numpy()
             for row, name in enumerate(names):
                 if name in have:
-                    decode(pa.chunked_array([batch[name]]), block[row, span])
+                    decode(batch[name], block[row, span])
                 else:
                     block[row, span] = np.nan
-    frame = pd.DataFrame(block.T, index=utc_index(times), columns=names, copy=False)
+    index = utc_index(times, copy=False)
+    frame = pd.DataFrame(block.T, index=index, columns=names, copy=False)
     return _cut(frame, window)
 
 
@@ -216,6 +225,11 @@ def _open(folder: Path, chunk: Chunk) -> pq.ParquetFile:
         raise damaged(path, (str(error) or repr(error)).splitlines()[0][:200]) from error
 
 
+def _room(count: int) -> npt.NDArray[np.float64]:
+    """Return memory for numbers from Arrow's pool, which keeps at hand what is given back."""
+    return np.frombuffer(pa.allocate_buffer(count * 8, resizable=False), dtype=np.float64)
+
+
 def _table(file: pq.ParquetFile, groups: list[int]) -> pa.Table:
     return file.read_row_groups(groups)
 
@@ -234,6 +248,24 @@ def _groups(file: pq.ParquetFile, window: Window) -> list[int]:
     return chosen
 
 
+def _known_times(
+    path: Path, file: pq.ParquetFile, groups: list[int]
+) -> npt.NDArray[np.int64] | None:
+    """Return the times of row groups where the file tells them in short, else None."""
+    told = (file.schema_arrow.metadata or {}).get(KEY)
+    if told is None:
+        return None
+    try:
+        times = unfolded(told)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    if len(times) != file.metadata.num_rows:
+        raise damaged(path, f"{len(times)} times for {file.metadata.num_rows} bars")
+    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    parts = np.split(times, np.cumsum(sizes)[:-1])
+    return times if len(groups) == len(parts) else np.concatenate([parts[n] for n in groups])
+
+
 def _edges(bars: pd.DataFrame, window: Window) -> tuple[int, int]:
     times = pd.DatetimeIndex(bars.index).asi8
     low, high = window
@@ -243,6 +275,8 @@ def _edges(bars: pd.DataFrame, window: Window) -> tuple[int, int]:
 
 
 def _cut(bars: pd.DataFrame, window: Window) -> pd.DataFrame:
+    if window == EVERYTHING:
+        return bars
     first, last = _edges(bars, window)
     return bars if (first, last) == (0, len(bars)) else bars.iloc[first:last]
 

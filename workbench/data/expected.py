@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
-from workbench.data.calendar import ALWAYS, session_labels, sessions, utc_index
+from workbench.data.calendar import (
+    ALWAYS,
+    breaks_between,
+    session_labels,
+    sessions,
+    utc_index,
+)
 
 __all__ = ["expected_times"]
+
+Longs = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 def expected_times(
@@ -20,7 +30,8 @@ def expected_times(
     """Return the bars that should be there from the first of `times` to the last.
 
     Intraday bars of an exchange are counted from the session's open, or by the clock
-    where most of `times` lie on the clock's grid but not on the session's.
+    where most of `times` lie on the clock's grid but not on the session's. None is expected
+    in the midday break of an exchange that has one.
 
     Parameters
     ----------
@@ -72,4 +83,17 @@ def expected_times(
     ]
     hits = [np.isin(times.as_unit("ns").asi8, grid).sum() for grid in grids]
     grid = grids[int(hits[1] > hits[0])]
-    return utc_index(grid[(grid >= first) & (grid < end)])
+    grid = grid[(grid >= first) & (grid < end)]
+    return utc_index(grid[~_in_a_break(grid, size, calendar)])
+
+
+def _in_a_break(grid: Longs, size: int, calendar: str) -> Mask:
+    """Tell which bars lie in the middle of a session's break from beginning to end."""
+    if not len(grid):
+        return np.zeros(0, dtype=bool)
+    starts, ends = breaks_between(calendar, int(grid[0]), int(grid[-1]) + size)
+    place = np.searchsorted(starts, grid, side="right") - 1
+    known = place >= 0
+    inside = np.zeros(len(grid), dtype=bool)
+    inside[known] = grid[known] + size <= ends[place[known]]
+    return inside

@@ -1,10 +1,11 @@
-"""From short bars to long ones, by the session or by the clock."""
+"""From trades and short bars to long ones, by the clock or by what happens."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.core.timeframe import Timeframe
+from workbench.core.trade import Trade
+from workbench.data.activity import KINDS, activity_bars, described
 from workbench.data.calendar import (
     ALWAYS,
     known_times,
@@ -22,14 +25,19 @@ from workbench.data.calendar import (
     sessions,
     utc_index,
 )
-from workbench.data.schema import FIELDS, check_bars, describe, fingerprint
+from workbench.data.hours import labels_of
+from workbench.data.schema import FIELDS, check_bars, describe
+from workbench.data.trades import are_trades, as_trades
 from workbench.errors import UsageError, nearest
 
 __all__ = ["Bin", "bin_of", "check_pair", "resample"]
 
 By = Literal["session", "clock"]
+AnyBy = Literal["session", "clock", "trades", "volume", "dollars", "range", "renko"]
+_BY = ("session", "clock")
 _HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
 _EXACT = 2.0**53
+_INSTANT = Timeframe(1, "s")  # trades have no length; whatever is shorter than a day will do
 Longs = npt.NDArray[np.int64]
 
 
@@ -65,24 +73,37 @@ class _Bins:
 
 
 def resample(
-    bars: pd.DataFrame,
-    timeframe: str | Timeframe,
+    bars: pd.DataFrame | Sequence[Trade],
+    timeframe: str | Timeframe | None = None,
     *,
-    by: By | None = None,
+    by: AnyBy | None = None,
+    size: float | None = None,
+    hours: str = "regular",
     partial: bool = False,
 ) -> pd.DataFrame:
-    """Return longer bars made of shorter ones.
+    """Return longer bars made of shorter ones or of trades.
 
     Parameters
     ----------
-    bars : DataFrame
-        One symbol or several.
+    bars : DataFrame or sequence of Trade
+        Bars of one symbol or several; or trades of one symbol: `Trade` objects, or a frame
+        with ``price`` and ``size`` over their times.
     timeframe : str or Timeframe
-        Longer than that of `bars`.
-    by : {"session", "clock"}, optional
+        Longer than that of `bars`; in its place `size` for bars by what happens.
+    by : str, optional
         Where intraday bars begin: ``"session"`` counts from each session's open (09:30,
         10:30, …, the last one cut at the close), ``"clock"`` from midnight UTC. The
-        default is the session, and the clock for ``24/7``. Days are always sessions.
+        default is the session, and the clock for ``24/7`` and for trades that tell no
+        calendar. Days are always sessions. Or how bars end, whatever the time: after
+        ``"trades"``, ``"volume"`` or ``"dollars"`` (price times volume) of `size`, after a
+        ``"range"`` from low to high of `size`, or by ``"renko"``: when the price is `size`
+        away from where the last brick ended, or twice that on the way back.
+    size : float
+        Of bars by what happens.
+    hours : {"regular", "extended"}
+        ``"extended"`` takes in what is traded before and after the session, and counts
+        intraday bars from where that begins (04:00 in New York). A day is known at its
+        session's close, and longer bars never hold what came after it.
     partial : bool
         Whether to keep a last bar that is not complete yet. It is known to be complete
         once `bars` reach to its end; the default leaves it out, as it would still change.
@@ -96,12 +117,24 @@ def resample(
         are left out and counted in ``attrs["outside_session"]``. Further columns are not
         carried over.
 
+        Bars by what happens are labelled with the time of their first trade, and a column
+        ``known`` tells that of their last one (of bars, when the last one was known): `align`
+        and backtests go by it. Trades of one instant stay in one bar. Renko bars have their
+        real prices, so that a backtest fills at prices there were; ``bricks`` tells how many
+        ended at once, below 0 downwards, and ``level`` where the last of them ended.
+
     Raises
     ------
     UsageError
-        The timeframe is not longer, or no multiple of the bars'.
+        The timeframe is not longer, or no multiple of the bars'; no `size`, or several
+        symbols, where bars are made by what happens; extended hours of days.
     DataError
-        As `workbench.data.schema.check_bars`.
+        As `workbench.data.schema.check_bars` and `workbench.data.trades.as_trades`.
+
+    Notes
+    -----
+    Bars by volume, money and number of trades: M. López de Prado, *Advances in Financial
+    Machine Learning*, 2018, chapter 2. What goes beyond the size is not carried over.
 
     Examples
     --------
@@ -114,28 +147,53 @@ def resample(
     [10.0]
     >>> resample(hours, "4h", partial=True)["close"].tolist()
     [4.0, 6.0]
+    >>> resample(hours, by="volume", size=5)[["volume", "known"]].astype(str).to_numpy().tolist()
+    [['6.0', '2024-01-01 03:00:00+00:00'], ['9.0', '2024-01-01 05:00:00+00:00'], \
+['6.0', '2024-01-01 06:00:00+00:00']]
     """
-    source = check_bars(bars)
-    info = describe(source)
-    short, long = Timeframe.parse(info.timeframe), Timeframe.parse(timeframe)
-    check_pair(short, long)
-    chosen = by or ("clock" if info.calendar == ALWAYS else "session")
-    if chosen not in ("session", "clock"):
-        raise UsageError(f"by= may not be {by!r}{nearest(str(by), ['session', 'clock'])}", by=by)
+    if by is not None and by not in (*_BY, *KINDS):
+        raise UsageError(f"by= may not be {by!r}{nearest(str(by), [*_BY, *KINDS])}", by=by)
+    if by in KINDS:
+        if timeframe is not None or size is None:
+            raise UsageError(f"by={by!r} needs size= in the place of a timeframe", by=by)
+        return activity_bars(bars, by, size, hours=hours, partial=partial)
+    if timeframe is None or size is not None:
+        raise UsageError(
+            "resample needs a timeframe, e.g. '1h', or by= one of "
+            f"{', '.join(KINDS)} with size=, and not both"
+        )
+    long = Timeframe.parse(timeframe)
+    source, calendar, short = _source(bars)
+    if short is not None:
+        check_pair(short, long)
+    if hours != "regular" and not long.is_intraday:
+        raise UsageError(
+            f"{long} bars are known at their session's close: they cannot hold extended hours",
+            hours=hours,
+        )
+    chosen = by or ("clock" if calendar == ALWAYS else "session")
     index = pd.DatetimeIndex(source.index)
-    bins = _bins(index, short, long, info.calendar, chosen)
+    bins = _bins(index, short or _INSTANT, long, calendar, chosen, hours)
     longer = _aggregate(source, bins)
     if not partial and len(longer):
-        reached = known_times(index[-1:], short, info.calendar).as_unit("ns").asi8[0]
-        longer = longer[bins.ends <= reached]
-    longer.attrs = {
-        **{key: value for key, value in source.attrs.items() if key != "dropped"},
-        "timeframe": str(long),
-        "calendar": info.calendar,
-        "outside_session": int((bins.code < 0).sum()),
-    }
-    longer.attrs["fingerprint"] = fingerprint(longer)
-    return longer
+        reached = index[-1:] if short is None else known_times(index[-1:], short, calendar)
+        longer = longer[bins.ends <= reached.as_unit("ns").asi8[0]]
+    return described(longer, source, str(long), calendar, int((bins.code < 0).sum()))
+
+
+def _source(
+    bars: pd.DataFrame | Sequence[Trade],
+) -> tuple[pd.DataFrame, str, Timeframe | None]:
+    """Return bars, their calendar and timeframe; of trades bars of no length, None."""
+    if not are_trades(bars):
+        source = check_bars(bars)  # type: ignore[arg-type]  # which refuses what is no frame
+        info = describe(source)
+        return source, info.calendar, Timeframe.parse(info.timeframe)
+    trades = as_trades(bars)
+    fields = {name: trades["size" if name == "volume" else "price"] for name in FIELDS}
+    source = pd.DataFrame(fields)
+    source.attrs = dict(trades.attrs)
+    return source, str(trades.attrs.get("calendar", ALWAYS)), None
 
 
 def bin_of(time: datetime, short: Timeframe, long: Timeframe, calendar: str, by: By) -> Bin | None:
@@ -191,7 +249,12 @@ def check_pair(short: Timeframe, long: Timeframe) -> None:
 
 
 def _bins(
-    index: pd.DatetimeIndex, short: Timeframe, long: Timeframe, calendar: str, by: str
+    index: pd.DatetimeIndex,
+    short: Timeframe,
+    long: Timeframe,
+    calendar: str,
+    by: str,
+    hours: str = "regular",
 ) -> _Bins:
     times = index.as_unit("ns").asi8
     if not long.is_intraday:
@@ -206,7 +269,7 @@ def _bins(
         starts = times // size * size
         labels, code = np.unique(starts, return_inverse=True)
         return _Bins(code.astype(np.int64), labels, labels + size)
-    of_session, table = session_labels(index, calendar)
+    of_session, table = labels_of(index, calendar, hours)
     inside = ~np.asarray(of_session.isna())
     row = np.searchsorted(table.labels, of_session.asi8[inside])
     opens = table.opens[row]

@@ -5,7 +5,8 @@ The views are made anew for each question, so that they show what is there at th
     bars       source timeframe symbol time open high low close volume … stored
     revisions  the same, and replaced: bars that no longer stand
 
-and, where the workspace's database has them, its tables ``messages`` and ``actions``.
+Bars that ``bars_url`` keeps in PostgreSQL are read from there as a whole for each question.
+And, where the workspace's database has them, its tables ``messages`` and ``actions``.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def _engine() -> Any:
 
 def _prepare(connection: duckdb.DuckDBPyConnection, catalog: Catalog, query: str) -> None:
     connection.execute("set TimeZone = 'UTC'")
-    files = _views(connection, catalog)
+    files = _views(connection, catalog, query)
     for table in _TABLES:
         if re.search(rf"\b{table}\b", query, re.IGNORECASE):
             _take_over(connection, table, load_settings())
@@ -110,11 +111,14 @@ def _prepare(connection: duckdb.DuckDBPyConnection, catalog: Catalog, query: str
     connection.execute("set lock_configuration = true")
 
 
-def _views(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[str]:
+def _views(connection: duckdb.DuckDBPyConnection, catalog: Catalog, query: str) -> list[str]:
     """Make the views; return the files they read."""
     standing, gone = _files(catalog)
     live = _live(catalog)
     bars = [_select(group, files, "stored") for group, files in standing.items()]
+    past = [_select(group, files, "stored", "replaced") for group, files in gone.items()]
+    if not isinstance(catalog.shelves, FolderShelves):
+        bars, past = _rows(connection, catalog, query)
     if live is not None:
         connection.register("live", live)
         # what has been compacted this moment may stand in both
@@ -122,7 +126,6 @@ def _views(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[str]
         told = f"(select {keys} from live)"
         bars = [f"select * from ({part}) where ({keys}) not in {told}" for part in bars]
         bars.append("select * from live")
-    past = [_select(group, files, "stored", "replaced") for group, files in gone.items()]
     none = ", ".join(f"null::double as {name}" for name in FIELDS)
     blank = (
         "select ''::varchar as source, ''::varchar as timeframe, ''::varchar as symbol,"
@@ -140,9 +143,9 @@ def _files(
 ) -> tuple[dict[tuple[str, ...], list[str]], dict[tuple[str, ...], list[str]]]:
     """Return the files of what stands and of what did, by the columns they have."""
     shelves = catalog.shelves
-    if not isinstance(shelves, FolderShelves):
-        raise UsageError("wb.sql reads bars in files; with bars_url, ask that database")
     found: tuple[dict[tuple[str, ...], list[str]], ...] = ({}, {})
+    if not isinstance(shelves, FolderShelves):
+        return found[0], found[1]
     for names in shelves.names():
         for files, paths in zip(found, shelves.find(*names).files(), strict=True):
             for path in paths:
@@ -158,6 +161,26 @@ def _schema(path: Path) -> pa.Schema:
         return pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, str(error).splitlines()[0][:200]) from error
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, query: str
+) -> tuple[list[str], list[str]]:
+    """Take over what a database has, as far as the query names the view."""
+    selects: tuple[list[str], list[str]] = ([], [])
+    for at, (view, found) in enumerate((("bars", "standing"), ("revisions", "gone"))):
+        if not re.search(rf"\b{view}\b", query, re.IGNORECASE):
+            continue
+        frames = []
+        for names in catalog.shelves.names():
+            shelf = catalog.shelves.find(*names)
+            versions = shelf.revisions() if view == "revisions" else shelf.versions()
+            frames.append(_told(versions, [str(name) for name in names]))
+        frames = [frame for frame in frames if len(frame)]
+        if frames:
+            connection.register(found, pd.concat(frames, ignore_index=True))
+            selects[at].append(f"select * from {found}")
+    return selects
 
 
 def _select(group: tuple[str, ...], files: list[str], *instants: str) -> str:
@@ -190,16 +213,19 @@ def _live(catalog: Catalog) -> pd.DataFrame | None:
         window = (int(rows.times[0]), int(rows.times[-1]) + 1) if len(rows) else (0, 0)
         shelf = catalog.shelf(batch.source, frame, batch.symbol)
         whole = merge(shelf.versions(window), rows.where(rows.is_last))[0]
-        frames.append(_told(whole.where(whole.bars.index.isin(rows.bars.index)), batch))
+        mine = whole.where(whole.bars.index.isin(rows.bars.index))
+        frames.append(_told(mine, [getattr(batch, name) for name in _KEYS]))
     return pd.concat(frames, ignore_index=True) if frames else None
 
 
-def _told(versions: Versions, batch: Any) -> pd.DataFrame:
+def _told(versions: Versions, names: Sequence[str]) -> pd.DataFrame:
     table = versions.bars.rename_axis("time").reset_index()
     table["time"] = table["time"].dt.as_unit("us")
-    for at, name in enumerate(_KEYS):
-        table.insert(at, name, getattr(batch, name))
+    for at, (key, name) in enumerate(zip(_KEYS, names, strict=True)):
+        table.insert(at, key, name)
     table["stored"] = pd.to_datetime(versions.stored, unit="us", utc=True).as_unit("us")
+    if versions.replaced is not None:
+        table["replaced"] = pd.to_datetime(versions.replaced, unit="us", utc=True).as_unit("us")
     return table
 
 

@@ -62,18 +62,18 @@ def is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_decimal64(kind) or pa.types.is_float64(kind))
 
 
-def decode(column: pa.ChunkedArray, out: Floats) -> None:
+def decode(column: pa.ChunkedArray | pa.Array, out: Floats) -> None:
     """Write the floats that `encode` was given into `out`.
 
     Parameters
     ----------
-    column : pyarrow.ChunkedArray
+    column : pyarrow.ChunkedArray or pyarrow.Array
         Of decimals or floats.
     out : ndarray of float64
         As long as the column.
     """
     at = 0
-    for chunk in column.chunks:
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else (column,):
         part = out[at : at + len(chunk)]
         at += len(chunk)
         if pa.types.is_float64(chunk.type):
@@ -81,7 +81,10 @@ def decode(column: pa.ChunkedArray, out: Floats) -> None:
             continue
         ticks = np.frombuffer(chunk.buffers()[1], dtype=np.int64)[chunk.offset :][: len(chunk)]
         # a division is rounded correctly, a multiplication by 0.01 is not
-        np.divide(ticks, 10.0**chunk.type.scale, out=part)
+        if chunk.type.scale:
+            np.divide(ticks, 10.0**chunk.type.scale, out=part)
+        else:
+            part[:] = ticks
         if chunk.null_count:
             part[chunk.is_null().to_numpy(zero_copy_only=False)] = np.nan
 

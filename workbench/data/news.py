@@ -1,0 +1,146 @@
+"""News fetched from vendors into the table of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from workbench.config import Settings, load_settings
+from workbench.core.clock import WallClock
+from workbench.core.message import Message
+from workbench.core.ports import Clock
+from workbench.data.messages import frame_of
+from workbench.data.window import When, names_of, window_of
+from workbench.errors import UsageError, nearest
+from workbench.store.messages import add_messages, last_published
+from workbench.store.migrate import open_database
+from workbench.venues.paging import is_crypto
+
+if TYPE_CHECKING:
+    from workbench.store.database import Database
+    from workbench.venues.news import NewsSource
+
+__all__ = ["fetch_messages", "find", "names"]
+
+_NEWS = {
+    "alpaca": "workbench.venues.alpaca.news:AlpacaNews",
+    "polygon": "workbench.venues.polygon.news:PolygonNews",
+    "finnhub": "workbench.venues.finnhub.news:FinnhubNews",
+}
+_WEEK, _DAY = timedelta(days=7), timedelta(days=1)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the sources that have news.
+
+    Examples
+    --------
+    >>> names()
+    ('alpaca', 'polygon', 'finnhub')
+    """
+    return tuple(_NEWS)
+
+
+def fetch_messages(
+    symbols: str | Sequence[str],
+    start: When = None,
+    end: When = None,
+    *,
+    source: str | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> pd.DataFrame:
+    """Fetch news of symbols into the workspace; return what was new.
+
+    Each page is kept as soon as it is there, so that little is lost where the next one
+    fails; what is there already is not kept twice. What comes counts as known from now on,
+    however old it is.
+
+    Parameters
+    ----------
+    symbols : str or list of str
+    start : time, optional
+        By default a day before the newest that is here of the symbol, so that edits are
+        seen; where there is none, a week ago.
+    end : time, optional
+        Exclusive; now by default.
+    source : str, optional
+        ``"alpaca"``, ``"polygon"`` or ``"finnhub"``; by default the first of the settings'
+        order that has news.
+    settings : Settings, optional
+    clock : Clock, optional
+
+    Returns
+    -------
+    DataFrame
+        As ``wb.messages``.
+
+    Raises
+    ------
+    UsageError
+        There is no such source, it has no news of such a symbol, or its key is missing.
+    DataError
+        What came cannot be read, also not when asked for again.
+    UnavailableError
+        Safe to try again.
+    """
+    told, tells = settings or load_settings(), clock or WallClock()
+    wanted, _ = names_of(symbols)
+    vendor = find(source or _usual(wanted[0], told), told)
+    first, last = (_plain(stamp) for stamp in window_of(start, end))
+    until = last or tells.now()
+    found: list[Message] = []
+    with closing(open_database(told)) as database:
+        begin = first or _begin(database, vendor.name, wanted, until)
+        for page in vendor.pages(wanted, begin, until):
+            with database.write() as connection:
+                found += add_messages(connection, page, tells.now())
+    return frame_of(found)
+
+
+def find(name: str, settings: Settings) -> NewsSource:
+    """Return the news of a vendor.
+
+    Raises
+    ------
+    UsageError
+        It has none, its key is not set, or a package is missing.
+    """
+    if name not in _NEWS:
+        hint = nearest(name, _NEWS) or f"; there are {', '.join(_NEWS)}"
+        raise UsageError(f"source {name!r} has no news{hint}", source=name)
+    module, _, attribute = _NEWS[name].partition(":")
+    try:
+        made: Any = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("workbench"):
+            raise
+        raise UsageError(
+            f"this needs the package {error.name}: pip install 'trading-workbench[venues]'",
+            package=error.name,
+            extra="venues",
+        ) from None
+    return cast("NewsSource", made(settings))
+
+
+def _usual(symbol: str, settings: Settings) -> str:
+    for name in (*settings.sources.get("crypto" if is_crypto(symbol) else "stock", ()),):
+        if name in _NEWS:
+            return name
+    raise UsageError(f"say where news come from: source= is one of {', '.join(_NEWS)}")
+
+
+def _begin(database: Database, source: str, symbols: Sequence[str], until: datetime) -> datetime:
+    with database.read() as connection:
+        newest = [last_published(connection, source, symbol) for symbol in symbols]
+    here = [one for one in newest if one is not None]
+    return min(here) - _DAY if len(here) == len(symbols) else until - _WEEK
+
+
+def _plain(stamp: pd.Timestamp | None) -> datetime | None:
+    return None if stamp is None else stamp.floor("us").to_pydatetime()
