@@ -66,7 +66,7 @@ def test_projections_are_checked_and_can_be_made_anew(traded, statement, table):
 
 def test_a_later_writer_fences_off_an_earlier_one(path):
     stale = path.journal
-    stale._lock.release()  # taken for dead: the lock is gone, the process is not
+    stale._writer._file.close()  # taken for dead: the lock is gone, the process is not
     fresh = Journal(path.database, "test", path.clock)
     with pytest.raises(InvariantError, match="taken over"):
         stale.append([Record(Kind.NOTE, {"text": "still here"})], stale.load())

@@ -322,7 +322,7 @@ def _order(intent):
     )  # fmt: skip
 
 
-async def test_a_task_cancelled_while_it_sends_leaves_the_order_unknown(path):
+async def test_a_sending_goes_on_without_who_asked_and_is_unknown_where_it_does_not_end(path):
     class Slow(SimBroker):
         async def submit(self, order):
             await super().submit(order)
@@ -336,10 +336,13 @@ async def test_a_task_cancelled_while_it_sends_leaves_the_order_unknown(path):
     manager.is_ready = True
     intent = path.intent()
     task = asyncio.create_task(manager.propose(intent, path.context()))
-    await asyncio.sleep(0.01)
+    while path.venue.order(intent.intent_id) is None:
+        await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert core.ledger.orders[intent.intent_id].state is OrderState.SUBMITTED
+    await manager.drain(0.01)
     assert core.ledger.orders[intent.intent_id].state is OrderState.UNKNOWN
     assert await manager.resolve_unknown() == 0
     assert core.ledger.orders[intent.intent_id].state is OrderState.ACCEPTED

@@ -8,11 +8,10 @@ the one before it, so that a changed, missing or inserted entry is found by
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -20,22 +19,44 @@ from workbench.core.clock import WallClock
 from workbench.core.ports import Clock
 from workbench.errors import InvariantError
 from workbench.store import tables
-from workbench.store.database import Database, WriterLock
+from workbench.store.database import Database
+from workbench.store.writer import Writer
+from workbench.trading.archive import Archive
+from workbench.trading.chain import START, Entry, Head, check, digest, link
 from workbench.trading.ledger import Ledger
-from workbench.trading.projection import PROJECTIONS, folded, project, projections
-from workbench.trading.records import Record
+from workbench.trading.projection import (
+    PROJECTIONS,
+    Rows,
+    folded,
+    insert_entries,
+    project,
+    projected,
+    projections,
+)
+from workbench.trading.records import Kind, Record
+from workbench.trading.snapshot import read_ledger, write_ledger
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Page"]
 
-_START = "0" * 64
 _LEASE = "journal"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries ready to be written, and the rows that change with them."""
+
+    head: Head
+    entries: list[Entry]
+    rows: Rows
 
 
 class Journal:
     """The one writer of a database's journal, and of one book in it.
 
-    Opening takes the writer's lock and raises the epoch: a writer that was taken for dead
-    and comes back finds a later epoch than its own and stops.
+    Opening takes the writer's right and raises the epoch: a writer that was taken for dead
+    and comes back finds a later epoch than its own and stops. A write that failed ends the
+    journal: what reached the disk is known again once it is opened anew.
 
     Parameters
     ----------
@@ -45,6 +66,12 @@ class Journal:
         Whose entries these are: ``"desk"``, or a replay's run id.
     clock : Clock, optional
         Gives the entries' instants.
+    keep : int, optional
+        How many ended orders and fills stay in memory; older ones are found in the
+        database. With it the journal writes snapshots, so that a start reads only what
+        came after the last one. By default everything stays.
+    every : int
+        Entries between two snapshots.
 
     Raises
     ------
@@ -64,11 +91,23 @@ class Journal:
     >>> journal.close()
     """
 
-    def __init__(self, database: Database, book: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        book: str,
+        clock: Clock | None = None,
+        *,
+        keep: int | None = None,
+        every: int = 10_000,
+    ) -> None:
         self.database = database
         self.book = book
+        # what is in memory only cannot be looked up while it is being written
+        self.keep = keep if database.path is not None or not database.is_sqlite else None
+        self.every = every
         self._clock = clock or WallClock()
-        self._lock = WriterLock(database)
+        self._archive = Archive(database, book)
+        self._writer = Writer(database)
         self.epoch = self._take_lease()
         with database.read() as connection:
             last = connection.execute(
@@ -76,16 +115,19 @@ class Journal:
                 .order_by(tables.events.c.seq.desc())
                 .limit(1)
             ).first()
-        self._seq: int = last[0] if last else 0
-        self._hash: str = last[1] if last else _START
+        self._head = Head(last[0], last[1]) if last else START
+        self._snapped = self._head.seq
 
     @property
     def head(self) -> tuple[int, str]:
         """The number and the hash of the last entry."""
-        return self._seq, self._hash
+        return self._head.seq, self._head.hash
 
     def load(self) -> Ledger:
         """Return the state that the book's entries add up to.
+
+        From the last snapshot on, where there is one that the chain vouches for; what came
+        before it is then checked by :meth:`scan` and :meth:`verify`.
 
         Raises
         ------
@@ -93,7 +135,14 @@ class Journal:
             An entry was changed, removed or inserted (its number is named).
         """
         with self.database.read() as connection:
-            return Ledger.fold(self._records(connection))
+            ledger, since = self._snapshot(connection)
+            for entry in self._entries(connection, since):
+                if entry.book == self.book:
+                    ledger.apply(entry.record())
+        self._snapped = since or 0
+        if self.keep is not None:
+            self._archive.stand_behind(ledger)
+        return ledger
 
     def append(self, records: Sequence[Record], ledger: Ledger) -> None:
         """Write records and what they changed, durably, as one transaction.
@@ -112,22 +161,71 @@ class Journal:
         UnavailableError
             Nothing was written; nothing that depends on it may be sent.
         """
-        if not records:
-            return
-        now = self._clock.now()
-        seq, before = self._seq, self._hash
-        rows = []
+        if records:
+            self.write(self.prepare(records, ledger))
+
+    def prepare(self, records: Sequence[Record], ledger: Ledger) -> Page:
+        """Return records as a page to be written next, after which it may be another's turn.
+
+        Call it where the ledger lives, with all that it has applied since the page before;
+        only :meth:`write` may go to another thread.
+        """
+        now, head, entries = self._clock.now(), self._head, []
         for record in records:
-            seq += 1
-            row = self._row(seq, now, record, before)
-            before = row["hash"]
-            rows.append(row)
-        with self.database.write() as connection:
+            entry = link(head, now, self.epoch, self.book, record)
+            entries.append(entry)
+            head = Head(entry.seq, entry.hash)
+        numbered = ((entry.seq, one) for entry, one in zip(entries, records, strict=True))
+        rows = projected(self.book, numbered, ledger)
+        if self.keep is not None and head.seq - self._snapped >= self.every:
+            touched = {record.order_id for record in records if record.order_id}
+            ledger.forget(max(self.keep, len(records)), touched)
+            self._archive.stand_behind(ledger)
+            body = write_ledger(ledger)
+            rows.append((tables.snapshots, [{"book": self.book, "seq": head.seq, "body": body}]))
+            entry = link(
+                head, now, self.epoch, self.book, Record(Kind.SNAPSHOT, {"digest": digest(body)})
+            )
+            entries.append(entry)
+            self._snapped = head.seq
+            head = Head(entry.seq, entry.hash)
+        return Page(head, entries, rows)
+
+    def write(self, page: Page) -> None:
+        """Write a page durably, as one transaction; errors as in :meth:`append`."""
+        with self._writer.transaction() as connection:
             self._check_lease(connection)
-            connection.execute(insert(tables.events), rows)
-            seqs = range(self._seq + 1, seq + 1)
-            project(connection, self.book, zip(seqs, records, strict=True), ledger)
-        self._seq, self._hash = seq, before
+            insert_entries(connection, page.entries)
+            project(connection, page.rows)
+        self._head = page.head
+
+    def check(self) -> None:
+        """See that the right to write is still ours, where it can be lost unnoticed.
+
+        Raises
+        ------
+        UnavailableError, InvariantError
+            It is not; nothing more may be sent.
+        """
+        self._writer.check()
+
+    def scan(self) -> int:
+        """Check the chain from its first entry to its last, holding nothing in memory.
+
+        Returns
+        -------
+        int
+            The number of entries.
+
+        Raises
+        ------
+        InvariantError
+            An entry was changed, removed or inserted (its number is named).
+        """
+        with self.database.read() as connection:
+            for _ in self._entries(connection):
+                pass
+        return self._head.seq
 
     def verify(self) -> int:
         """Check the chain and that this book's projections are what its entries add up to.
@@ -144,7 +242,7 @@ class Journal:
             projection differs.
         """
         with self.database.read() as connection:
-            ledger = Ledger.fold(self._records(connection))
+            ledger = self._whole(connection)
             present = projections(connection, self.book)
         for name, wanted in folded(ledger).items():
             if present[name] != wanted:
@@ -153,51 +251,69 @@ class Journal:
                     "Journal.rebuild() makes it anew",
                     table=name,
                 )
-        return self._seq
+        return self._head.seq
 
     def rebuild(self) -> None:
         """Make the book's projections anew from its entries."""
-        ledger = self.load()
-        with self.database.write() as connection:
+        with self.database.read() as connection:
+            numbered = [
+                (entry.seq, entry.record())
+                for entry in self._entries(connection)
+                if entry.book == self.book
+            ]
+        rows = projected(self.book, numbered, Ledger.fold(record for _, record in numbered))
+        with self._writer.transaction() as connection:
             self._check_lease(connection)
             for table in (tables.fills, *(t for t in PROJECTIONS if t is not tables.fills)):
                 connection.execute(table.delete().where(table.c.book == self.book))
-            rows = connection.execute(
-                select(tables.events.c.seq, tables.events.c.kind, tables.events.c.body)
-                .where(tables.events.c.book == self.book)
-                .order_by(tables.events.c.seq)
-            )
-            numbered = [(row[0], Record.read(row[1], row[2], None)) for row in rows]
-            project(connection, self.book, numbered, ledger)
+            project(connection, rows)
 
     def close(self) -> None:
         """Let another writer in."""
-        self._lock.release()
+        self._archive.close()
+        self._writer.release()
 
-    def _records(self, connection: Connection) -> Iterator[Record]:
-        """Yield the book's records; every entry, other books' too, must be in the chain."""
-        before, expected = _START, 1
-        rows = connection.execute(select(tables.events).order_by(tables.events.c.seq))
-        for row in rows.mappings():
-            if row["seq"] != expected or row["prev"] != before or row["hash"] != _hash_of(row):
-                raise InvariantError(
-                    f"journal entry {row['seq']} is not what was written (expected entry "
-                    f"{expected} after {before[:12]}…); restore the database from a backup",
-                    seq=row["seq"],
-                )
-            before, expected = row["hash"], expected + 1
-            if row["book"] == self.book:
-                yield Record.read(row["kind"], row["body"], row["order_id"])
-        if (expected - 1, before) != (self._seq, self._hash):
+    def _whole(self, connection: Connection) -> Ledger:
+        entries = self._entries(connection)
+        return Ledger.fold(entry.record() for entry in entries if entry.book == self.book)
+
+    def _snapshot(self, connection: Connection) -> tuple[Ledger, int | None]:
+        """Return the last snapshot and the number of its entry, if the chain vouches for it."""
+        kept = tables.snapshots
+        row = connection.execute(
+            select(kept.c.seq, kept.c.body).where(kept.c.book == self.book)
+        ).first()
+        if row is None or self.keep is None:
+            return Ledger(), None
+        seq, body = row[0] + 1, row[1]
+        found = next(_read(connection, seq), None)
+        try:
+            if found is None or found.record() != Record(Kind.SNAPSHOT, {"digest": digest(body)}):
+                raise ValueError("the journal has another digest")
+            return read_ledger(body), seq
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            _log.warning("snapshot at entry %s is not used: %s; reading all entries", seq, error)
+            return Ledger(), None
+
+    def _entries(self, connection: Connection, since: int | None = None) -> Iterator[Entry]:
+        """Yield the entries, other books' too, each in its place in the chain."""
+        before, wanted, has_wanted = START, self._head, self._head is START
+        for entry in _read(connection, since or 1):
+            if since is not None and before is START:
+                before = Head(since - 1, entry.prev)
+            before = check(entry, before)
+            has_wanted = has_wanted or before == wanted
+            yield entry
+        if not has_wanted:  # more may have been written since this reading began, never less
             raise InvariantError(
-                f"the journal ends at entry {expected - 1}, but {self._seq} were written",
-                seq=expected,
+                f"the journal ends at entry {before.seq}, but {wanted.seq} were written",
+                seq=before.seq + 1,
             )
 
     def _take_lease(self) -> int:
         holder, now = f"process {os.getpid()}", self._clock.now()
         lease = tables.leases
-        with self.database.write() as connection:
+        with self._writer.transaction() as connection:
             epoch = connection.execute(select(lease.c.epoch).where(lease.c.name == _LEASE)).scalar()
             if epoch is None:
                 values = {"name": _LEASE, "epoch": 1, "holder": holder, "ts": now}
@@ -211,8 +327,7 @@ class Journal:
         return int(epoch) + 1
 
     def _check_lease(self, connection: Connection) -> None:
-        lease = tables.leases
-        epoch = connection.execute(select(lease.c.epoch).where(lease.c.name == _LEASE)).scalar()
+        epoch = connection.exec_driver_sql(_EPOCH).scalar()
         if epoch != self.epoch:
             raise InvariantError(
                 f"another writer has taken over this database (epoch {epoch}, ours {self.epoch}); "
@@ -220,21 +335,13 @@ class Journal:
                 epoch=epoch,
             )
 
-    def _row(self, seq: int, now: datetime, record: Record, before: str) -> dict[str, Any]:
-        row = {
-            "seq": seq,
-            "ts": now,
-            "epoch": self.epoch,
-            "book": self.book,
-            "kind": record.kind.value,
-            "order_id": record.order_id,
-            "body": record.body(),
-            "prev": before,
-        }
-        row["hash"] = _hash_of(row)
-        return row
+
+_EPOCH = f"select epoch from leases where name = '{_LEASE}'"  # noqa: S608 - our own word
+_COLUMNS = ", ".join(Entry._fields)
 
 
-def _hash_of(row: Any) -> str:
-    names = ("seq", "ts", "epoch", "book", "kind", "order_id", "body", "prev")
-    return hashlib.sha256("|".join(str(row[name]) for name in names).encode()).hexdigest()
+def _read(connection: Connection, since: int) -> Iterator[Entry]:
+    streaming = connection.execution_options(stream_results=True, yield_per=1000)
+    question = f"select {_COLUMNS} from events where seq >= {since:d} order by seq"  # noqa: S608
+    for row in streaming.exec_driver_sql(question):
+        yield Entry(*row)

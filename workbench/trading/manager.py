@@ -8,17 +8,17 @@ input. :class:`ReplayManager` talks to a simulated venue in the same thread;
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
-from typing import Protocol
+from typing import Any
 
-from workbench.core.account import Account
 from workbench.core.fill import Fill
 from workbench.core.order import Intent, Order
 from workbench.core.ports import Broker, Clock, Update
-from workbench.core.position import Position
 from workbench.errors import (
     InvariantError,
     OutcomeUnknownError,
@@ -30,10 +30,15 @@ from workbench.errors import (
 from workbench.risk.context import Context
 from workbench.risk.gate import Judgement
 from workbench.risk.halt import HaltLevel
+from workbench.trading.adjust import Adjustment
+from workbench.trading.books import Difference
 from workbench.trading.core import OrderCore
+from workbench.trading.driver import Driver, Venue
 from workbench.trading.journal import Journal
-from workbench.trading.records import Kind, Record
+from workbench.trading.records import Record
 from workbench.trading.steps import Cancel, Effect, LookUp, Replace, Send, Step
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["OrderManager", "ReplayManager", "Venue"]
 
@@ -41,111 +46,10 @@ __all__ = ["OrderManager", "ReplayManager", "Venue"]
 _ANSWERS = (RefusedError, UsageError, UnavailableError, OutcomeUnknownError)
 
 
-class Venue(Protocol):
-    """A venue in the same thread: :class:`~workbench.core.ports.Broker` without waiting."""
-
-    def submit(self, order: Order) -> Order:
-        """Take an order; return it as acknowledged."""
-
-    def cancel(self, order_id: str) -> None:
-        """End an order."""
-
-    def replace(self, order_id: str, new: Order) -> Order:
-        """Put an order in the place of another."""
-
-    def open_orders(self) -> Sequence[Order]:
-        """Return what may still be filled."""
-
-    def order(self, order_id: str) -> Order | None:
-        """Look an order up, ended ones included."""
-
-    def fills(self, since: datetime | None = None) -> Sequence[Fill]:
-        """Return executions, oldest first."""
-
-    def positions(self) -> Sequence[Position]:
-        """Return what is held."""
-
-    def account(self) -> Account:
-        """Return cash and equity."""
-
-
-class _Manager:
-    """What both drivers share: the core, the journal, and writing before acting."""
-
-    def __init__(self, core: OrderCore, journal: Journal, clock: Clock) -> None:
-        self.core = core
-        self.journal = journal
-        self.clock = clock
-        self.is_ready = False
-        self._waiting: list[Record] = []
-        self._broken: WorkbenchError | None = None
-
-    def open_book(self, cash: Mapping[str, Decimal]) -> None:
-        """Begin the book with its cash; a book that is there already is left as it is."""
-        if self.core.ledger.is_opened:
-            return
-        record = Record(Kind.OPENED, {name: format(amount, "f") for name, amount in cash.items()})
-        self.core.ledger.apply(record)
-        self._waiting.append(record)
-        self.flush()
-
-    def note(self, text: str, **facts: str) -> None:
-        """Put something to know into the journal."""
-        self._waiting.append(Record(Kind.NOTE, {"text": text, **facts}))
-        self.flush()
-
-    def flush(self) -> None:
-        """Commit what waits to be written.
-
-        Raises
-        ------
-        UnavailableError
-            It could not be written. The state here is then ahead of the journal, so this
-            manager does nothing more: open the journal again and recover.
-        """
-        if self._broken is not None:
-            raise InvariantError(
-                f"the journal failed before ({self._broken.message}); start again to recover"
-            )
-        if not self._waiting:
-            return
-        try:
-            self.journal.append(self._waiting, self.core.ledger)
-        except WorkbenchError as error:
-            self._broken = error
-            raise
-        self._waiting = []
-
-    def reconcile(self, positions: Sequence[Position], account: Account) -> None:
-        """Compare our books with a venue's statement.
-
-        Raises
-        ------
-        InvariantError
-            They differ; the facts hold each difference.
-        """
-        books = self.core.ledger.books
-        found = books.differences(positions, account.cash, account.currency)
-        if found:
-            raise InvariantError(
-                "our books are not what the venue says: " + "; ".join(found), differences=found
-            )
-
-    def _require_ready(self) -> None:
-        if not self.is_ready:
-            raise RefusedError("trading is off until recovery is done")
-
-    def _cut(self, effect: Effect) -> Step:
-        return self.core.failed(
-            effect, OutcomeUnknownError("the call was cut short"), self.clock.now()
-        )
-
-
-class ReplayManager(_Manager):
+class ReplayManager(Driver):
     """The synchronous driver.
 
-    Records are grouped: they are committed before anything is sent, and at
-    :meth:`~_Manager.flush`, which the caller does at the end of each bar.
+    Records are grouped: they are committed before anything is sent, and at :meth:`flush`.
 
     Parameters
     ----------
@@ -153,11 +57,17 @@ class ReplayManager(_Manager):
     journal : Journal
     venue : Venue
     clock : Clock
+    page : int
+        How many records may wait to be committed together, by default none. More is for a
+        venue that is gone when this process is: no order of it could outlive its record.
     """
 
-    def __init__(self, core: OrderCore, journal: Journal, venue: Venue, clock: Clock) -> None:
+    def __init__(
+        self, core: OrderCore, journal: Journal, venue: Venue, clock: Clock, *, page: int = 0
+    ) -> None:
         super().__init__(core, journal, clock)
         self.venue = venue
+        self._page = page
 
     def propose(
         self, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
@@ -169,8 +79,14 @@ class ReplayManager(_Manager):
         return judgement
 
     def cancel(self, order_id: str, reason: str = "") -> None:
-        """Ask for an order's end."""
-        self._run(self.core.cancel(order_id, self.clock.now(), reason))
+        """Ask for an order's end; it is asked for even where the journal takes nothing."""
+        step = self.core.cancel(order_id, self.clock.now(), reason)
+        try:
+            self._run(step)
+        except (InvariantError, UnavailableError):
+            if not self.failure or not step.effects:
+                raise
+            self.venue.cancel(order_id)
 
     def replace(
         self, order_id: str, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
@@ -187,7 +103,7 @@ class ReplayManager(_Manager):
 
     def resolve_unknown(self) -> int:
         """Look up every order of unknown fate once; return how many stay unknown."""
-        self._run(self.core.look_up_unknown())
+        self._run(self.core.look_up_unknown(self.clock.now()))
         self.flush()
         return len(self.core.ledger.unknown())
 
@@ -205,14 +121,29 @@ class ReplayManager(_Manager):
         self.reconcile(self.venue.positions(), self.venue.account())
         self.is_ready = True
 
+    def flush(self) -> None:
+        """Commit what waits to be written.
+
+        Raises
+        ------
+        UnavailableError
+            It could not be written. The state here is then ahead of the journal, so this
+            manager sends nothing more: open the journal again and recover.
+        InvariantError
+            That has happened before.
+        """
+        self._scribe.write()
+
     def _run(self, step: Step) -> None:
-        self._waiting.extend(step.records)
+        self._scribe.put(step.records)
         effects = deque(step.effects)
         while effects:
-            self.flush()
+            if self._scribe.waiting > self._page:
+                self.flush()
+            self._scribe.require_sound()
             effect = effects.popleft()
             after = self._perform(effect)
-            self._waiting.extend(after.records)
+            self._scribe.put(after.records)
             effects.extend(after.effects)
 
     def _perform(self, effect: Effect) -> Step:
@@ -236,11 +167,12 @@ class ReplayManager(_Manager):
         return venue.fills(effect.since)
 
 
-class OrderManager(_Manager):
+class OrderManager(Driver):
     """The asyncio driver: the same steps over a :class:`~workbench.core.ports.Broker`.
 
-    Decisions and journal writes happen between awaits, so two tasks cannot make two orders
-    of one intent. A task that is cancelled while it sends leaves its order unknown.
+    Decisions happen between awaits, so two tasks cannot make two orders of one intent; what
+    several decide at once shares one write of the journal. Who asked may go away: what was
+    begun is carried to its end, or to `drain`, which leaves unknown what does not end.
 
     Parameters
     ----------
@@ -250,6 +182,11 @@ class OrderManager(_Manager):
     clock : Clock
     on_change : callable, optional
         Called with each step once it is committed; for publishing, never for deciding.
+
+    Attributes
+    ----------
+    refused_key : str
+        What the venue said when it no longer let our key in.
     """
 
     def __init__(
@@ -262,7 +199,10 @@ class OrderManager(_Manager):
     ) -> None:
         super().__init__(core, journal, clock)
         self.broker = broker
+        self.cash_places = broker.capabilities.cash_places
+        self.refused_key = ""
         self._on_change = on_change or _ignore
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def propose(
         self, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
@@ -274,8 +214,17 @@ class OrderManager(_Manager):
         return judgement
 
     async def cancel(self, order_id: str, reason: str = "") -> None:
-        """Ask for an order's end; the outcome comes as an update."""
-        await self._run(self.core.cancel(order_id, self.clock.now(), reason))
+        """Ask for an order's end; the outcome comes as an update.
+
+        It is asked for even where the journal takes nothing more: no risk comes of it.
+        """
+        step = self.core.cancel(order_id, self.clock.now(), reason)
+        try:
+            await self._run(step)
+        except (InvariantError, UnavailableError):
+            if not self.failure or not step.effects:
+                raise
+            await self.broker.cancel(order_id)
 
     async def replace(
         self, order_id: str, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN
@@ -292,8 +241,34 @@ class OrderManager(_Manager):
 
     async def resolve_unknown(self) -> int:
         """Look up every order of unknown fate once; return how many stay unknown."""
-        await self._run(self.core.look_up_unknown())
+        await self._run(self.core.look_up_unknown(self.clock.now()))
         return len(self.core.ledger.unknown())
+
+    async def in_flight(self, most: int | None = None) -> None:
+        """Ask again for what is due of all that waits for an answer; for `most` orders at most."""
+        await self._run(self.core.in_flight(self.clock.now(), most))
+
+    async def pull(self, since: datetime | None = None) -> None:
+        """Fetch the executions since the cursor, or since an instant before it."""
+        await self._run(self.core.pull(self.clock.now(), since))
+
+    async def ask_open(self) -> None:
+        """Ask for the open orders, and take strangers in; an error is no empty list."""
+        await self._run(self.core.adopt(await self.broker.open_orders(), self.clock.now()))
+
+    async def differences(self) -> list[Difference]:
+        """Fetch executions, positions and cash, and return what differs."""
+        await self.pull()
+        positions, account = await self.broker.positions(), await self.broker.account()
+        return self.compare(positions, account)
+
+    async def adjust(self, adjustment: Adjustment) -> None:
+        """Take a difference over that a person stands for."""
+        await self._run(self.core.adjust(adjustment, self.clock.now()))
+
+    async def release(self, symbol: str, actor: str, reason: str) -> None:
+        """Let a symbol trade again that the order path has stopped itself."""
+        await self._run(self.core.release(symbol, actor, reason))
 
     async def recover(self) -> None:
         """Ask the venue about all that is open, adopt the differences, then allow trading.
@@ -306,22 +281,65 @@ class OrderManager(_Manager):
             The venue cannot be asked; trading stays off.
         """
         await self._run(self.core.recover(self.clock.now()))
-        await self._run(self.core.adopt(await self.broker.open_orders(), self.clock.now()))
+        await self.ask_open()
         self.reconcile(await self.broker.positions(), await self.broker.account())
         self.is_ready = True
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: all that has happened is in the journal, and told."""
+        return not self._tasks
+
+    async def flush(self) -> None:
+        """Return once all that has happened so far is on the disk; errors as `Scribe.written`."""
+        await self._scribe.written()
+
+    async def drain(self, seconds: float = 5.0) -> None:
+        """Let what is under way come to its end; what takes longer is left unknown."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(WorkbenchError):  # told by `failure`
+            await self.flush()
+        self._scribe.close()
+
+    def _put(self, *records: Record) -> None:
+        if _is_in_loop():
+            self._scribe.put(records)
+            self._begin(self._scribe.written())
+        else:
+            super()._put(*records)
+
     async def _run(self, step: Step) -> None:
-        self._commit(step)
+        # a task of its own: who asked may go away, what was begun goes on
+        await asyncio.shield(self._begin(self._carry_out(step)))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # told to who waits, if anyone does; the rest is in `failure`
+            _log.debug("a step of the order path failed: %r", task.exception())
+
+    async def _carry_out(self, step: Step) -> None:
         effects = deque(step.effects)
+        await self._commit(step)
         while effects:
             effect = effects.popleft()
             after = await self._perform(effect)
-            self._commit(after)
+            await self._commit(after)
             effects.extend(after.effects)
 
-    def _commit(self, step: Step) -> None:
-        self._waiting.extend(step.records)
-        self.flush()
+    async def _commit(self, step: Step) -> None:
+        self._scribe.put(step.records)
+        await self._scribe.written()
         if step.records or step.alarms:
             self._on_change(step)
 
@@ -332,11 +350,13 @@ class OrderManager(_Manager):
             is_settled = True
         except _ANSWERS as error:
             is_settled = True
+            if error.facts.get("key_refused"):
+                self.refused_key = error.message
             return self.core.failed(effect, error, self.clock.now())
         finally:
             # a cancelled task or a fault of the adapter: sent or not, nobody can say
             if not is_settled:
-                self._commit(self._cut(effect))
+                await self._commit(self._cut(effect))
         return self.core.answered(effect, answer, self.clock.now())
 
     def _call(self, effect: Effect) -> Awaitable[Order | Sequence[Fill] | None]:
@@ -350,6 +370,14 @@ class OrderManager(_Manager):
         if isinstance(effect, LookUp):
             return broker.order(effect.order_id)
         return broker.fills(effect.since)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _ignore(step: Step) -> None:

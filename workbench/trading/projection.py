@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.core.fill import Fill
@@ -15,43 +17,65 @@ from workbench.core.order import Order, Protection
 from workbench.core.position import Position
 from workbench.store import tables
 from workbench.store.codec import dump, encode
+from workbench.store.columns import DecimalText, UtcTime
+from workbench.trading.chain import Entry
 from workbench.trading.ledger import Ledger
-from workbench.trading.records import Kind, Record, Verdicted
+from workbench.trading.records import Kind, Record, Verdicted, chain_text
 
-__all__ = ["PROJECTIONS", "folded", "project", "projections"]
+__all__ = ["PROJECTIONS", "Rows", "folded", "insert_entries", "project", "projected", "projections"]
 
-PROJECTIONS = (tables.intents, tables.orders, tables.fills, tables.positions, tables.cash)
+Rows = list[tuple[Table, list[dict[str, Any]]]]
+"""Rows by table, in an order in which they may be written."""
+
+PROJECTIONS = (
+    tables.intents,
+    tables.orders,
+    tables.fills,
+    tables.positions,
+    tables.cash,
+    tables.cursors,
+)
 """In an order in which rows may be written: fills refer to their orders."""
 
+_STATES = (tables.orders, tables.positions, tables.cash, tables.cursors, tables.snapshots)
+_money, _instant = DecimalText(), UtcTime()
 
-def project(
-    connection: Connection, book: str, records: Iterable[tuple[int, Record]], ledger: Ledger
-) -> None:
-    """Write what numbered records changed; `ledger` has them applied already."""
+
+def projected(book: str, records: Iterable[tuple[int, Record]], ledger: Ledger) -> Rows:
+    """Return the rows that numbered records change; `ledger` has them applied, and no more."""
     touched: dict[str, None] = {}
     symbols: dict[str, None] = {}
-    intents, fills, money = [], [], False
+    intents, fills, cursors, money = [], [], {}, False
     for seq, record in records:
-        money = money or record.kind in (Kind.OPENED, Kind.POSTING)
-        if record.kind is Kind.POSTING and record.value.symbol in ledger.books.positions:
-            symbols[record.value.symbol] = None
-        if record.kind is Kind.INTENT:
-            intents.append(_intent_row(record.value))
-        elif record.kind in (Kind.ORDER, Kind.EVENT, Kind.FILL):
-            touched[record.value.order_id] = None
-        if record.kind is Kind.FILL:
-            fills.append({**_fill_row(record.value.fill), "seq": seq})
-            symbols[record.value.fill.symbol] = None
+        kind, value = record.kind, record.value
+        money = money or kind in (Kind.OPENED, Kind.POSTING)
+        if kind is Kind.POSTING and value.symbol in ledger.books.positions:
+            symbols[value.symbol] = None
+        elif kind is Kind.INTENT:
+            intents.append(_intent_row(value))
+        elif kind is Kind.CURSOR:
+            cursors[value["venue"], value["stream"]] = dict(value)
+        elif kind in (Kind.ORDER, Kind.EVENT, Kind.FILL):
+            touched[value.order_id] = None
+        if kind is Kind.FILL:
+            fills.append({**_fill_row(value.fill), "seq": seq})
+            symbols[value.fill.symbol] = None
     books = ledger.books
-    for table, rows in (
+    found = (
         (tables.intents, intents),
         (tables.orders, [_order_row(ledger.orders[k], ledger.updated[k]) for k in touched]),
         (tables.fills, fills),
         (tables.positions, [_position_row(books.positions[s]) for s in symbols]),
         (tables.cash, _cash_rows(ledger) if money or fills else []),
-    ):
-        if rows:
-            _upsert(connection, table, [{"book": book, **row} for row in rows])
+        (tables.cursors, list(cursors.values())),
+    )
+    return [(table, [{"book": book, **row} for row in rows]) for table, rows in found if rows]
+
+
+def project(connection: Connection, rows: Rows) -> None:
+    """Write what :func:`projected` returned."""
+    for table, some in rows:
+        insert_rows(connection, table, some)
 
 
 def projections(connection: Connection, book: str) -> dict[str, list[dict[str, Any]]]:
@@ -75,6 +99,10 @@ def folded(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
         "fills": [_fill_row(fill) for fill in ledger.fills.values()],
         "positions": [_position_row(p) for p in ledger.books.positions.values()],
         "cash": _cash_rows(ledger),
+        "cursors": [
+            {"venue": venue, "stream": stream, "value": value}
+            for (venue, stream), value in ledger.cursors.items()
+        ],
     }
     for table in PROJECTIONS:
         keys = [column.name for column in table.primary_key.columns if column.name != "book"]
@@ -83,23 +111,52 @@ def folded(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+def insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Insert entries of the journal."""
+    sql, names = _statement(connection.dialect.name, tables.events)
+    if names == Entry._fields:
+        connection.exec_driver_sql(sql, list(entries))
+    else:
+        insert_rows(connection, tables.events, [entry._asdict() for entry in entries])
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those of a table that holds a present state take the place of older ones."""
+    sql, names = _statement(connection.dialect.name, table)
+    if names is None:
+        plain: Any = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    else:
+        read = itemgetter(*names)
+        plain = [tuple([v if type(v) in _BARE else _plain(v) for v in read(row)]) for row in rows]
+    connection.exec_driver_sql(sql, plain)
+
+
 def _by(keys: list[str]) -> Callable[[dict[str, Any]], list[Any]]:
     return lambda row: [row[key] for key in keys]
 
 
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    connection.execute(_statement(connection.dialect.name, table), rows)
-
-
 @cache
-def _statement(dialect: str, table: Table) -> Insert:
+def _statement(dialect: str, table: Table) -> tuple[str, tuple[str, ...] | None]:
     # made once: most of the time of a small transaction went into making it anew
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    if table in (tables.orders, tables.positions, tables.cash):
+    is_server = dialect == "postgresql"
+    statement = postgresql.insert(table) if is_server else sqlite.insert(table)
+    if table in _STATES:
         keys = [c.name for c in table.primary_key.columns]
         others = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
-    return statement
+    words = postgresql.dialect() if is_server else sqlite.dialect()  # type: ignore[no-untyped-call]
+    compiled = statement.compile(dialect=words)
+    return str(compiled), tuple(compiled.positiontup) if compiled.positiontup else None
+
+
+_BARE = {str, int, type(None)}
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind is Decimal:
+        return _money.process_bind_param(value, None)
+    return _instant.process_bind_param(value, None) if kind is datetime else value
 
 
 def _intent_row(judged: Verdicted) -> dict[str, Any]:
@@ -108,7 +165,7 @@ def _intent_row(judged: Verdicted) -> dict[str, Any]:
         "ts": judged.intent.decided_at,
         "outcome": judged.outcome,
         "body": dump(encode(judged.intent)),
-        "verdicts": dump({"chain": list(judged.verdicts)}),
+        "verdicts": f'{{"chain":{chain_text(judged.verdicts)}}}',
     }
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from workbench.core.order import Intent, Order
+from workbench.core.parent import Parent, ParentEvent, ParentState
 from workbench.core.posting import Posting, PostingKind
 from workbench.store.codec import decode, dump, encode
 from workbench.trading.states import OrderEvent, Step
 
-__all__ = ["Kind", "Record", "Verdicted"]
+__all__ = ["READERS", "Kind", "Record", "Verdicted", "chain_text"]
 
 
 class Kind(StrEnum):
@@ -30,6 +32,11 @@ class Kind(StrEnum):
     EVENT = "event"  # an order event that is no fill
     FILL = "fill"  # an execution
     POSTING = "posting"  # what a venue booked beside fills: interest, a dividend, a split
+    CURSOR = "cursor"  # how far a stream of a venue was read, with what was found in it
+    SNAPSHOT = "snapshot"  # the digest of the state after the entry before this one
+    HALT = "halt"  # a symbol that the order path has stopped, or let go again
+    PARENT = "parent"  # an order to be executed in parts, over time
+    PARENT_EVENT = "parent_event"  # that it is paused, goes on, or is over
     NOTE = "note"  # something to know that changes nothing: a halt, a difference
 
 
@@ -58,7 +65,7 @@ class Record:
     Parameters
     ----------
     kind : Kind
-    value : Verdicted, Order, OrderEvent or dict
+    value : Verdicted, Order, OrderEvent, Parent, ParentEvent or dict
         By kind; the dicts hold plain JSON values.
     order_id : str, optional
     """
@@ -69,6 +76,11 @@ class Record:
 
     def body(self) -> str:
         """Return the value as the journal holds it."""
+        if self.kind is Kind.INTENT and self.value.verdicts:
+            judged = self.value
+            chain = chain_text(judged.verdicts)
+            intent, outcome = dump(encode(judged.intent)), dump(judged.outcome)
+            return f'{{"intent":{intent},"outcome":{outcome},"verdicts":{chain}}}'
         return dump(encode(self.value))
 
     @classmethod
@@ -82,20 +94,48 @@ class Record:
         """
         plain = json.loads(body)
         word = _VALUES.get(Kind(kind))
-        return cls(Kind(kind), plain if word is None else decode(word, plain, _READERS), order_id)
+        return cls(Kind(kind), plain if word is None else decode(word, plain, READERS), order_id)
 
 
+def chain_text(verdicts: tuple[dict[str, str], ...]) -> str:
+    """Return verdicts as canonical JSON; what passed unmeasured, most of them, is written once.
+
+    Examples
+    --------
+    >>> chain_text(({"rule": "halt", "outcome": "pass"},))
+    '[{"outcome":"pass","rule":"halt"}]'
+    """
+    texts = []
+    for one in verdicts:
+        is_plain = len(one) == 2 and one.get("outcome") == "pass"
+        rule = one.get("rule") if is_plain else None
+        text = _PASSED.get(rule) if rule is not None else None
+        if text is None:
+            text = dump(one)
+            if rule is not None:
+                _PASSED[rule] = text
+        texts.append(text)
+    return f"[{','.join(texts)}]"
+
+
+_PASSED: dict[str, str] = {}
 _VALUES: dict[Kind, type] = {
     Kind.INTENT: Verdicted,
     Kind.ORDER: Order,
     Kind.EVENT: OrderEvent,
     Kind.FILL: OrderEvent,
     Kind.POSTING: Posting,
+    Kind.PARENT: Parent,
+    Kind.PARENT_EVENT: ParentEvent,
 }
-_READERS: dict[str, Callable[[Any], Any]] = {
+READERS: dict[str, Callable[[Any], Any]] = {
     "step": Step,
     "verdicts": tuple,
     "kind": PostingKind,
     "amount": Decimal,
     "ratio": Decimal,
+    "per": Decimal,
+    "to": ParentState,
+    **dict.fromkeys(("start", "end"), datetime.fromisoformat),
+    **dict.fromkeys(("lot", "tick", "min_notional", "max_participation", "arrival"), Decimal),
 }

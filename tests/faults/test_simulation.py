@@ -1,0 +1,68 @@
+"""The order path under every fault and crash there is, by seed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+
+import pytest
+
+from workbench.testing.simulation.campaign import campaign, partly, simulate
+
+STEPS = 1_000_000
+PARTS = 4
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_million_steps_break_no_invariant(part):
+    total = campaign(range(part * 1_000_000, (part + 1) * 1_000_000), steps=STEPS // PARTS)
+    assert total.breaches == []
+    assert total.steps >= STEPS // PARTS
+    assert _missing(total.seen, at_least=100 // PARTS) == []
+
+
+@pytest.mark.soak
+def test_a_hundred_million_steps_break_no_invariant():
+    wanted, part = int(os.environ.get("SOAK_STEPS", "100000000")), 500_000
+    parts = [
+        (range(start, start + 1_000_000), None, part)
+        for start in range(10_000_000, 10_000_000 + wanted // part * 1_000_000, 1_000_000)
+    ]
+    steps, crashes, orders, breaches = 0, 0, 0, []
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for total in pool.imap_unordered(partly, parts):
+            steps, orders = steps + total.steps, orders + total.orders
+            crashes, breaches = crashes + total.crashes, breaches + total.breaches
+    print(f"{steps:,} steps, {orders:,} orders, {crashes:,} crashes, {len(breaches)} breaches")
+    assert breaches == []
+    assert steps >= wanted
+    assert crashes >= wanted // 1_000
+
+
+def test_the_same_seed_gives_the_same_journal():
+    for seed in range(100):
+        first, second = (simulate(seed, with_hash=True) for _ in range(2))
+        assert first == second
+        assert first.breach == ""
+
+
+REACHED = (
+    "submitted > accepted", "submitted > unknown", "submitted > rejected",
+    "submitted > pending_cancel", "unknown > accepted", "unknown > working", "unknown > filled",
+    "unknown > rejected", "unknown > pending_cancel", "accepted > working",
+    "working > partially_filled", "partially_filled > filled", "partially_filled > pending_cancel",
+    "pending_cancel > canceled", "pending_cancel > filled", "partially_filled > pending_replace",
+    "pending_replace > replaced", "pending_replace > filled", "pending_replace > partially_filled",
+    "pending_replace > pending_cancel", "working > expired", "fill", "synthetic fill", "taken back",
+    "bust", "correction", "overfill", "external order", "refused", "never sent", "lost request",
+    "lost response", "slow call", "failed question", "lagging answer", "lost frame", "late frame",
+    "repeated frame", "outage", "crash: decided", "crash: written", "crash: acted", "crash: heard",
+    "crash: told", "old writer refused", "fold compared", "the same intent again",
+    "halt: cancel_all", "halt: no_new_orders",
+)  # fmt: skip
+
+
+def _missing(seen: Counter[str], at_least: int) -> list[str]:
+    """Name what a campaign has not met often enough to say anything about it."""
+    return [f"{name}: {seen[name]}" for name in REACHED if seen[name] < at_least]

@@ -1,0 +1,1 @@
+"""Execution algorithms: parents worked in parts, and how well that went."""
