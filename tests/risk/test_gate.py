@@ -46,8 +46,12 @@ def test_without_limits_every_rule_runs_and_passes():
     judgement = Gate.of(None).judge(an_intent(quantity="1e9"), a_context())
     assert judgement.outcome == "pass"
     assert [v.rule for v in judgement.verdicts] == [
-        "halt", "reduce_only", "symbols", "order_quantity", "order_notional",
-        "position_notional", "gross_exposure", "daily_loss", "price_collar",
+        "halt", "reduce_only", "symbols", "capable", "paper_live", "market_hours", "stale_data",
+        "order_quantity", "order_notional", "fat_finger", "position_notional", "concentration",
+        "gross_exposure", "net_exposure", "strategy_gross", "strategy_net", "portfolio_value",
+        "margin", "least_equity", "daily_loss", "drawdown", "price_collar",
+        "account_orders_per_second", "account_orders_per_minute", "strategy_orders_per_second",
+        "strategy_orders_per_minute", "duplicates", "self_trade",
     ]  # fmt: skip
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from workbench.core.money import MONEY, ZERO
-from workbench.core.order import Intent
+from workbench.core.order import Intent, Order
+from workbench.risk.activity import Activity
 
-__all__ = ["Context", "Wish"]
+__all__ = ["Context", "Mode", "Phase", "Wish"]
+
+Mode = Literal["", "paper", "live"]
+Phase = Literal["open", "extended", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,25 @@ class Context:
         Signed units held.
     reserved : mapping of str to (Decimal, Decimal)
         Units that open orders may still buy and sell, those of unknown fate included.
+    resting : sequence of Order
+        The open orders.
+    now : datetime, optional
+        The time by which rates and ages are measured; without one, as in a replay of bars,
+        they are not.
+    peak_equity : Decimal, optional
+        The highest since the session began.
+    margin_rate : Decimal
+        How much of a position's worth the venue asks for; 1 is a cash account.
+    mode, venue_mode : {"", "paper", "live"}
+        What the order is meant for, and what the venue's account is; empty where unknown.
+    seen : mapping of str to datetime, optional
+        When each symbol was last heard of.
+    every : mapping of str to timedelta
+        How often something is told of each symbol, where that is known.
+    phases : mapping of str to {"open", "extended", "closed"}, optional
+        Of each symbol's market, now.
+    activity : Activity, optional
+        What was asked and filled lately.
     """
 
     equity: Decimal
@@ -33,6 +58,16 @@ class Context:
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     positions: Mapping[str, Decimal] = field(default_factory=dict)
     reserved: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    resting: Sequence[Order] = ()
+    now: datetime | None = None
+    peak_equity: Decimal | None = None
+    margin_rate: Decimal = Decimal(1)
+    mode: Mode = ""
+    venue_mode: Mode = ""
+    seen: Mapping[str, datetime] | None = None
+    every: Mapping[str, timedelta] = field(default_factory=dict)
+    phases: Mapping[str, Phase] | None = None
+    activity: Activity | None = None
 
     def held(self, symbol: str) -> Decimal:
         """Return the signed units held of a symbol."""
@@ -43,6 +78,26 @@ class Context:
         buys, sells = self.reserved.get(symbol, (ZERO, ZERO))
         held = self.held(symbol)
         return max(abs(MONEY.add(held, buys)), abs(MONEY.subtract(held, sells)))
+
+    def held_after(self, wish: Wish) -> Decimal:
+        """Return the signed holding once a wish and every open order of its side are filled."""
+        buys, sells = self.reserved.get(wish.intent.symbol, (ZERO, ZERO))
+        return MONEY.add(wish.after(self), buys if wish.intent.side.sign > 0 else -sells)
+
+    def own(self, strategy: str) -> Context:
+        """Return the same for what one strategy holds and has under way."""
+        reserved: dict[str, tuple[Decimal, Decimal]] = {}
+        for order in self.resting:
+            if order.strategy != strategy or order.parent_id or order.quantity is None:
+                continue
+            rest = MONEY.subtract(order.quantity, order.filled)
+            buys, sells = reserved.get(order.symbol, (ZERO, ZERO))
+            if order.side.sign > 0:
+                reserved[order.symbol] = (MONEY.add(buys, rest), sells)
+            else:
+                reserved[order.symbol] = (buys, MONEY.add(sells, rest))
+        held = self.activity.held(strategy) if self.activity is not None else {}
+        return replace(self, positions=held, reserved=reserved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +126,8 @@ class Wish:
         if quantity is None and intent.target is not None and price:
             wanted = MONEY.divide(MONEY.multiply(intent.target, context.equity), price)
             quantity = abs(MONEY.subtract(wanted, context.held(intent.symbol)))
+        elif intent.notional is not None and price:
+            quantity = MONEY.divide(intent.notional, price)
         return cls(intent, price, quantity)
 
     @property

@@ -8,22 +8,33 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from workbench.config import RiskLimits
+from workbench.core.capabilities import Capabilities
 from workbench.core.money import MONEY, ZERO, decimal, floor_to
 from workbench.core.order import Intent
+from workbench.risk.circumstances import Capable, MarketHours, PaperLive, SelfTrade, StaleData
 from workbench.risk.context import Context, Wish
+from workbench.risk.exposure import (
+    Concentration,
+    MarginUse,
+    NetExposure,
+    PortfolioValue,
+    StrategyGross,
+    StrategyNet,
+)
 from workbench.risk.halt import HaltLevel
+from workbench.risk.pace import Duplicates, FatFinger, OrderRate
 from workbench.risk.rules import (
     DailyLoss,
+    Drawdown,
     GrossExposure,
+    LeastEquity,
     OrderNotional,
     OrderQuantity,
-    Outcome,
     PositionNotional,
     PriceCollar,
-    Rule,
     SymbolList,
-    Verdict,
 )
+from workbench.risk.verdict import Breach, Outcome, Rule, Verdict
 
 __all__ = ["Gate", "Judgement"]
 
@@ -62,22 +73,26 @@ class Gate:
 
     Examples
     --------
-    >>> [rule.name for rule in Gate.of(RiskLimits()).rules]
-    ['symbols', 'order_quantity', 'order_notional', 'position_notional', 'gross_exposure',
-     'daily_loss', 'price_collar']
+    >>> [rule.name for rule in Gate.of(RiskLimits()).rules][:5]
+    ['symbols', 'capable', 'paper_live', 'market_hours', 'stale_data']
     """
 
     def __init__(self, rules: Sequence[Rule], *, lot: Decimal = ZERO) -> None:
         self.rules = tuple(rules)
         self._lot = lot
+        # a rule that is off says the same each time: it is not asked
+        self._plan = [
+            (rule, Verdict(rule.name, "pass") if rule.limit is None else None) for rule in rules
+        ]
 
     @classmethod
     def of(
         cls,
         limits: RiskLimits | None,
         *,
-        on_breach: Literal["trim", "refuse"] = "refuse",
+        on_breach: Breach = "refuse",
         lot: Decimal = ZERO,
+        capabilities: Capabilities | None = None,
     ) -> Gate:
         """Make the gate of a workspace's limits; without limits it runs every rule and passes.
 
@@ -87,6 +102,8 @@ class Gate:
             A limit of None switches its rule off; None for all switches all off.
         on_breach : {"refuse", "trim"}
             What the rules on size and exposure do.
+        capabilities : Capabilities, optional
+            Of the venue; what it lacks is refused.
         """
         given: dict[str, Any] = limits.model_dump() if limits is not None else {}
 
@@ -94,15 +111,37 @@ class Gate:
             value = given.get(name)
             return None if value is None else decimal(value, name)
 
+        def asked(name: str) -> Literal[True] | None:
+            return True if given.get(name) else None
+
         return cls(
             [
                 SymbolList(given.get("symbols")),
+                Capable(capabilities),
+                PaperLive(asked("match_paper")),
+                MarketHours(asked("market_hours")),
+                StaleData(limit("max_quote_age")),
                 OrderQuantity(limit("max_order_quantity"), on_breach),
                 OrderNotional(limit("max_order_notional"), on_breach),
+                FatFinger(limit("max_order_multiple")),
                 PositionNotional(limit("max_position_notional"), on_breach),
+                Concentration(limit("max_concentration"), on_breach),
                 GrossExposure(limit("max_gross"), on_breach),
+                NetExposure(limit("max_net"), on_breach),
+                StrategyGross(limit("max_strategy_gross"), on_breach),
+                StrategyNet(limit("max_strategy_net"), on_breach),
+                PortfolioValue(limit("max_portfolio_value"), on_breach),
+                MarginUse(limit("max_margin"), on_breach),
+                LeastEquity(limit("min_equity")),
                 DailyLoss(limit("max_daily_loss")),
+                Drawdown(limit("max_drawdown")),
                 PriceCollar(limit("price_collar")),
+                OrderRate(limit("max_orders_per_second")),
+                OrderRate(limit("max_orders_per_minute"), "minute"),
+                OrderRate(limit("max_strategy_orders_per_second"), of="strategy"),
+                OrderRate(limit("max_strategy_orders_per_minute"), "minute", "strategy"),
+                Duplicates(limit("max_duplicates")),
+                SelfTrade(asked("prevent_self_trade")),
             ],
             lot=lot,
         )
@@ -116,8 +155,8 @@ class Gate:
         wish = Wish.of(intent, context)
         verdicts = [_halted(wish, context, halt), _reduces_only(wish, context)]
         outcome: Outcome = "pass"
-        for rule in self.rules:
-            verdict = rule.judge(wish, context)
+        for rule, off in self._plan:
+            verdict = off or rule.judge(wish, context)
             if verdict.outcome == "trim" and verdict.quantity is not None:
                 smaller = floor_to(verdict.quantity, self._lot)
                 trimmed = _trimmed(wish, smaller, context) if smaller > 0 else None
@@ -128,6 +167,9 @@ class Gate:
             verdicts.append(verdict)
         if any(verdict.outcome == "refuse" for verdict in verdicts):
             outcome = "refuse"
+        if context.activity is not None and context.now is not None:
+            sent = outcome != "refuse"
+            context.activity.note(intent, context.now, sent=sent, notional=wish.notional)
         return Judgement(wish.intent, outcome, tuple(verdicts))
 
 
@@ -159,7 +201,8 @@ def _reduces_only(wish: Wish, context: Context) -> Verdict:
 
 def _trimmed(wish: Wish, quantity: Decimal, context: Context) -> Wish | None:
     if wish.intent.target is None:
-        return replace(wish, intent=replace(wish.intent, quantity=quantity), quantity=quantity)
+        intent = replace(wish.intent, quantity=quantity, notional=None)
+        return replace(wish, intent=intent, quantity=quantity)
     if not wish.price or context.equity <= 0:
         return None
     smaller = replace(wish, quantity=quantity)

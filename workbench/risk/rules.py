@@ -8,66 +8,27 @@ stopped by a limit on size or exposure: a limit must not lock anyone in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar
 
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import OrderType
 from workbench.risk.context import Context, Wish
+from workbench.risk.exposure import gross_worth
+from workbench.risk.verdict import Breach, Verdict, above, exact, in_words, short, sized, unmeasured
 
 __all__ = [
     "DailyLoss",
+    "Drawdown",
     "GrossExposure",
+    "LeastEquity",
     "OrderNotional",
     "OrderQuantity",
-    "Outcome",
     "PositionNotional",
     "PriceCollar",
-    "Rule",
     "SymbolList",
-    "Verdict",
-    "in_words",
 ]
-
-Outcome = Literal["pass", "trim", "refuse"]
-Breach = Literal["trim", "refuse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a rule said, with the numbers.
-
-    Parameters
-    ----------
-    measured, limit : str
-        As numbers or names; empty where there is none.
-    quantity : Decimal, optional
-        With ``trim``: the units that are fine.
-    """
-
-    rule: str
-    outcome: Outcome
-    reason: str = ""
-    unit: str = ""
-    measured: str = ""
-    limit: str = ""
-    quantity: Decimal | None = None
-
-    def facts(self) -> dict[str, str]:
-        """Return it as plain text fields, those that say something."""
-        names = ("rule", "outcome", "reason", "unit", "measured", "limit", "quantity")
-        return {n: str(v) for n in names if (v := getattr(self, n)) not in ("", None)}
-
-
-class Rule(Protocol):
-    """Judges one wish."""
-
-    name: ClassVar[str]
-
-    def judge(self, wish: Wish, context: Context) -> Verdict:
-        """Return the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +64,8 @@ class OrderQuantity:
         if self.limit is None:
             return Verdict(self.name, "pass")
         if wish.quantity is None:
-            return _unmeasured(self.name, wish)
-        return _sized(self, wish.quantity, self.limit, "units", lambda: self.limit or ZERO)
+            return unmeasured(self.name, wish)
+        return sized(self, wish.quantity, self.limit, "units", lambda: self.limit or ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +81,9 @@ class OrderNotional:
         if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
         if wish.notional is None or wish.price is None:
-            return _unmeasured(self.name, wish)
+            return unmeasured(self.name, wish)
         price, limit = wish.price, self.limit
-        return _sized(self, wish.notional, limit, "money", lambda: MONEY.divide(limit, price))
+        return sized(self, wish.notional, limit, "money", lambda: MONEY.divide(limit, price))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +99,7 @@ class PositionNotional:
         if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
         if wish.notional is None or wish.price is None:
-            return _unmeasured(self.name, wish)
+            return unmeasured(self.name, wish)
         price, limit, sign = wish.price, self.limit, wish.intent.side.sign
         buys, sells = context.reserved.get(wish.intent.symbol, (ZERO, ZERO))
         pending = buys if sign > 0 else -sells
@@ -148,7 +109,7 @@ class PositionNotional:
         def fine() -> Decimal:
             return max(MONEY.subtract(MONEY.divide(limit, price), held), ZERO)
 
-        return _sized(self, MONEY.multiply(after, price), limit, "money", fine)
+        return sized(self, MONEY.multiply(after, price), limit, "money", fine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +125,9 @@ class GrossExposure:
         if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
         if wish.notional is None or wish.price is None:
-            return _unmeasured(self.name, wish)
-        symbol, price = wish.intent.symbol, wish.price
-        gross = ZERO
-        for name in context.positions.keys() | context.reserved.keys():
-            if name == symbol:
-                continue
-            if name in context.prices:
-                worth = MONEY.multiply(context.worst(name), context.prices[name])
-                gross = MONEY.add(gross, worth)
-        buys, sells = context.reserved.get(symbol, (ZERO, ZERO))
-        sign = wish.intent.side.sign
-        after = abs(MONEY.add(wish.after(context), buys if sign > 0 else -sells))
+            return unmeasured(self.name, wish)
+        price, gross = wish.price, gross_worth(context, wish.intent.symbol)
+        after = abs(context.held_after(wish))
         gross_after = MONEY.add(gross, MONEY.multiply(after, price))
         if context.equity <= 0:
             return Verdict(self.name, "refuse", "the account has no equity", "multiple of equity")
@@ -187,7 +139,7 @@ class GrossExposure:
             return max(MONEY.subtract(MONEY.divide(room, price), held), ZERO)
 
         measured = MONEY.divide(gross_after, context.equity)
-        return _sized(self, measured, limit, "multiple of equity", fine)
+        return sized(self, measured, limit, "multiple of equity", fine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +156,15 @@ class DailyLoss:
         lost = MONEY.subtract(context.day_start_equity, context.equity)
         measured = MONEY.divide(lost, context.day_start_equity)
         if measured <= self.limit:
-            return Verdict(self.name, "pass", "", "fraction", _short(measured), _exact(self.limit))
+            return Verdict(self.name, "pass", "", "fraction", short(measured), exact(self.limit))
         return Verdict(
             self.name,
             "refuse",
             f"the day's loss of {in_words(measured * 100)} % is past the limit of "
             f"{in_words(self.limit * 100)} %; only reductions pass until tomorrow",
             "fraction",
-            _short(measured),
-            _exact(self.limit),
+            short(measured),
+            exact(self.limit),
         )
 
 
@@ -231,67 +183,54 @@ class PriceCollar:
             return Verdict(self.name, "pass")
         beyond = MONEY.divide(limit_price - last, last) * wish.intent.side.sign
         if beyond <= self.limit:
-            return Verdict(self.name, "pass", "", "fraction", _short(beyond), _exact(self.limit))
+            return Verdict(self.name, "pass", "", "fraction", short(beyond), exact(self.limit))
         return Verdict(
             self.name,
             "refuse",
             f"a {wish.intent.side} at {limit_price:,f} is {in_words(beyond * 100)} % beyond the "
             f"last price {last:,f}",
             "fraction",
-            _short(beyond),
-            _exact(self.limit),
+            short(beyond),
+            exact(self.limit),
         )
 
 
-class _Sizable(Protocol):
-    name: ClassVar[str]
+@dataclass(frozen=True, slots=True)
+class Drawdown:
+    """Loss since the highest equity of the session, as a fraction; then only reductions pass."""
 
-    @property
-    def on_breach(self) -> Breach: ...
+    name: ClassVar[str] = "drawdown"
+    limit: Decimal | None = None
 
-
-def _sized(
-    rule: _Sizable, measured: Decimal, limit: Decimal, unit: str, fine: Callable[[], Decimal]
-) -> Verdict:
-    if measured <= limit:
-        return Verdict(rule.name, "pass", "", unit, _short(measured), _exact(limit))
-    what = rule.name.replace("_", " ")
-    amount, most = in_words(measured), in_words(limit)
-    if amount == most:  # above it all the same
-        amount = f"{measured.normalize():,f}"
-    reason = f"{what} of {amount} is above the limit of {most} ({unit})"
-    units = fine() if rule.on_breach == "trim" else ZERO
-    outcome: Outcome = "trim" if units > 0 else "refuse"
-    return Verdict(
-        rule.name, outcome, reason, unit, _short(measured), _exact(limit), units if units else None
-    )
+    def judge(self, wish: Wish, context: Context) -> Verdict:
+        """Compare equity with the session's highest."""
+        peak = context.peak_equity
+        if self.limit is None or not peak or peak <= 0 or wish.reduces(context):
+            return Verdict(self.name, "pass")
+        measured = MONEY.divide(MONEY.subtract(peak, context.equity), peak)
+        reason = (
+            f"equity is {in_words(measured * 100)} % below the session's highest, past the limit "
+            f"of {in_words(self.limit * 100)} %; only reductions pass"
+        )
+        return above(self, measured, self.limit, "fraction", reason)
 
 
-def _unmeasured(name: str, wish: Wish) -> Verdict:
-    return Verdict(
-        name, "refuse", f"no price of {wish.intent.symbol} is known to measure the order by"
-    )
+@dataclass(frozen=True, slots=True)
+class LeastEquity:
+    """What the account must be worth for anything to be opened."""
 
+    name: ClassVar[str] = "least_equity"
+    limit: Decimal | None = None
 
-def in_words(number: Decimal) -> str:
-    """Write a number as people read it: in full, grouped, no digits that say nothing.
-
-    Cents from a thousand on, six digits below.
-
-    Examples
-    --------
-    >>> in_words(Decimal("1.26e+7")), in_words(Decimal("1234.5")), in_words(Decimal("0.1234567"))
-    ('12,600,000', '1,234.50', '0.123457')
-    """
-    rounded = round(number, 2) if abs(number) >= 1000 else Decimal(f"{number:.6g}").normalize()
-    if rounded == rounded.to_integral_value():
-        return f"{rounded.to_integral_value():,f}"
-    return f"{rounded:,f}"
-
-
-def _short(number: Decimal) -> str:
-    return in_words(number).replace(",", "")
-
-
-def _exact(number: Decimal) -> str:
-    return format(number, "f")
+    def judge(self, wish: Wish, context: Context) -> Verdict:
+        """Let only reductions pass below it."""
+        if self.limit is None or wish.reduces(context):
+            return Verdict(self.name, "pass")
+        facts = ("money", short(context.equity), exact(self.limit))
+        if context.equity >= self.limit:
+            return Verdict(self.name, "pass", "", *facts)
+        reason = (
+            f"the account is worth {in_words(context.equity)}, less than {in_words(self.limit)}; "
+            "only reductions pass"
+        )
+        return Verdict(self.name, "refuse", reason, *facts)
