@@ -8,7 +8,15 @@ import time
 import pytest
 
 from workbench.errors import DataError, RefusedError, UnavailableError, UsageError
-from workbench.venues.calls import Foreign, Line, Terms, garbled, limited, unavailable
+from workbench.venues.calls import (
+    Foreign,
+    Line,
+    Terms,
+    garbled,
+    limited,
+    retry_after,
+    unavailable,
+)
 from workbench.venues.limits import Limiter
 from workbench.venues.paging import Limit
 
@@ -119,3 +127,32 @@ def test_a_secret_is_in_no_error(make_line):
     assert "s3cret" not in repr(caught.value.facts)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"RETRY-AFTER": "-1"}, 0.0),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2015 07:29:30 GMT",
+                "date": "Wed, 21 Oct 2015 07:28:00 GMT",
+            },
+            90.0,
+        ),
+        (
+            {
+                "Retry-After": "Wed, 21 Oct 2015 07:27:00 GMT",
+                "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
+            },
+            0.0,
+        ),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "today"}, 0.0),
+    ],
+)
+def test_the_delay_that_headers_ask_for(headers, seconds):
+    assert retry_after(headers) == seconds

@@ -109,3 +109,21 @@ def test_a_folder_that_cannot_be_used_limits_this_process_and_says_so(tmp_path):
         limiter.take()
     limiter.take()
     assert limiter.wait_for_turn() > 50
+
+
+def test_a_part_of_the_limit_is_kept_for_what_is_urgent(tmp_path):
+    limiter = Limiter(tmp_path, "v", Limit(10, 60))
+    for _ in range(6):
+        limiter.take(share=0.6, timeout=0)
+    with pytest.raises(UnavailableError) as caught:
+        limiter.take(share=0.6, timeout=0)
+    assert caught.value.wait > 50
+    for _ in range(2):
+        limiter.take(share=0.8, timeout=0)
+    with pytest.raises(UnavailableError):
+        limiter.take(share=0.8, timeout=0)
+    limiter.take(timeout=0)
+    limiter.take(timeout=0)
+    with pytest.raises(UnavailableError):
+        limiter.take(timeout=0)
+    limiter.close()

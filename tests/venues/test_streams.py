@@ -64,7 +64,7 @@ def test_alpaca_s_frames(settings):
     events = read(connection, msgpack.packb(fixed))
     assert connection.malformed == 0
     news, bar, trade, quote, book = events[:5]
-    assert news == Headline("1", EARLY, ("A",), "a", "a", "benzinga", "url")
+    assert news == Headline("1", EARLY, ("A",), "a", "a", "benzinga", "url", EARLY)
     assert bar.known_at.minute == 1
     assert (bar.open, bar.high, bar.low, bar.close) == (177.94, 178.005, 177.94, 178.005)
     assert trade == Trade("AAPL", EARLY, 177.79, 90.0, "V-C-6142")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +22,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _ExchangeSocket(SocketServer):
-    """Acknowledges each subscription; one frame tells one event."""
+    """Acknowledges each subscription; one frame tells one event.
+
+    What is public needs no key: with a ``key``, which nobody has, all subscriptions are refused.
+    """
 
     greets_once = False
 
@@ -35,8 +39,9 @@ class _ExchangeSocket(SocketServer):
         return True
 
     async def on_message(self, connection: ServerConnection, said: Any) -> None:
-        """Acknowledge a subscription, answer a ping."""
-        answer = self.answer(said)
+        """Acknowledge a subscription, or refuse it; answer a ping."""
+        is_refused = self.key and self.is_subscription(said)
+        answer = self.refusal(said) if is_refused else self.answer(said)
         if answer is not None:
             await connection.send(json.dumps(answer))
         if self.is_subscription(said):
@@ -51,9 +56,13 @@ class _ExchangeSocket(SocketServer):
         """Tell whether a client subscribes to something."""
         return "ubscribe" in json.dumps(said).replace("SUBSCRIBE", "subscribe")
 
+    @abstractmethod
     def answer(self, said: Any) -> Any:
         """Return what is said to a client's word."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def refusal(self, said: Any) -> Any:
+        """Return what is said to a client that may not have what it subscribes to."""
 
 
 class BinanceSocket(_ExchangeSocket):
@@ -62,6 +71,11 @@ class BinanceSocket(_ExchangeSocket):
     def answer(self, said: Any) -> Any:
         """Acknowledge."""
         return {"result": None, "id": said["id"]}
+
+    def refusal(self, said: Any) -> Any:
+        """Answer with code -2015."""
+        text = "Invalid API-key, IP, or permissions for action."
+        return {"error": {"code": -2015, "msg": text}, "id": said["id"]}
 
     def wire(self, event: Event) -> Any:
         """Return a trade or a candle."""
@@ -91,6 +105,11 @@ class BybitSocket(_ExchangeSocket):
             return {"success": True, "ret_msg": "pong", "op": "ping", "req_id": said["req_id"]}
         return {"success": True, "ret_msg": "", "op": said["op"], "req_id": said["req_id"]}
 
+    def refusal(self, said: Any) -> Any:
+        """Answer without success."""
+        told = {"success": False, "ret_msg": "Request not authorized"}
+        return {**told, "op": said["op"], "req_id": said["req_id"]}
+
     def wire(self, event: Event) -> Any:
         """Return a trade or a candle."""
         name = _plain(event.symbol)  # type: ignore[union-attr]
@@ -119,6 +138,11 @@ class CoinbaseSocket(_ExchangeSocket):
         told = {said["channel"]: said["product_ids"]}
         return {"channel": "subscriptions", "events": [{"subscriptions": told}]}
 
+    def refusal(self, said: Any) -> Any:
+        """Answer with an error."""
+        del said
+        return {"type": "error", "message": "authentication failure"}
+
     def wire(self, event: Event) -> Any:
         """Return a trade."""
         assert isinstance(event, Trade)  # noqa: S101  there is nothing else here
@@ -143,6 +167,11 @@ class KrakenSocket(_ExchangeSocket):
             "method": said["method"], "result": result, "success": True,
             "req_id": said.get("req_id"),
         }  # fmt: skip
+
+    def refusal(self, said: Any) -> Any:
+        """Answer without success."""
+        told = {"method": said["method"], "success": False, "error": "ESession:Invalid session"}
+        return {**told, "req_id": said.get("req_id")}
 
     def wire(self, event: Event) -> Any:
         """Return a trade, a candle or a change of a book."""

@@ -85,7 +85,8 @@ class BinanceWire(_Wire):
         return {
             "symbol": base + quote, "status": "TRADING", "baseAsset": base, "quoteAsset": quote,
             "baseAssetPrecision": 8, "quotePrecision": 8, "quoteAssetPrecision": 8,
-            "orderTypes": ["LIMIT", "MARKET"], "isSpotTradingAllowed": True,
+            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
+            "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False, "filters": filters, "permissions": ["SPOT"],
         }  # fmt: skip
 

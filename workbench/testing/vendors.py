@@ -7,13 +7,16 @@ the ``answer`` of a `workbench.testing.wire.WireServer`.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from workbench.core.message import Message
 from workbench.core.timeframe import Timeframe
 from workbench.testing.market import Market
+from workbench.testing.newswire import alpaca_news, finnhub_news, polygon_news
 from workbench.testing.wire import Asked, Reply
 
 __all__ = ["AlpacaWire", "FinnhubWire", "PolygonWire"]
@@ -34,12 +37,15 @@ class PolygonWire:
     key : str
         The one that is accepted.
     page : int
-        Bars in a page at most, whatever limit is asked for.
+        Rows in a page at most, whatever limit is asked for.
+    stories : sequence of Message
+        Its news.
     """
 
     market: Market = field(default_factory=Market)
     key: str = "polygon-key"
     page: int = 50_000
+    stories: Sequence[Message] = ()
 
     def __call__(self, asked: Asked) -> Reply:
         """Answer a request."""
@@ -50,6 +56,8 @@ class PolygonWire:
             return self._aggregates(asked, parts)
         if parts[:2] == ["v3", "reference"] and parts[2] in ("splits", "dividends"):
             return self._reference(parts[2], asked)
+        if asked.path == "/v2/reference/news":
+            return polygon_news(self.stories, self.page, asked)
         return Reply({"status": "NOT_FOUND", "message": "Resource not found."}, 404)
 
     def _aggregates(self, asked: Asked, parts: list[str]) -> Reply:
@@ -103,12 +111,15 @@ class AlpacaWire:
     market : Market
     key, secret : str
     page : int
+    stories : sequence of Message
+        Its news.
     """
 
     market: Market = field(default_factory=Market)
     key: str = "alpaca-key"
     secret: str = "alpaca-secret"  # noqa: S105  of a server that is no vendor
     page: int = 10_000
+    stories: Sequence[Message] = ()
 
     def __call__(self, asked: Asked) -> Reply:
         """Answer a request."""
@@ -119,6 +130,8 @@ class AlpacaWire:
             return self._bars(asked)
         if asked.path == "/v1/corporate-actions":
             return self._actions(asked)
+        if asked.path == "/v1beta1/news":
+            return alpaca_news(self.stories, self.page, asked)
         return Reply({"message": "endpoint not found."}, 404)
 
     def _bars(self, asked: Asked) -> Reply:
@@ -160,21 +173,26 @@ class AlpacaWire:
 
 @dataclass
 class FinnhubWire:
-    """Finnhub's candles.
+    """Finnhub's candles, adjusted for splits.
 
     Parameters
     ----------
     market : Market
     key : str
+    stories : sequence of Message
+        Its news.
     """
 
     market: Market = field(default_factory=Market)
     key: str = "finnhub-key"
+    stories: Sequence[Message] = ()
 
     def __call__(self, asked: Asked) -> Reply:
         """Answer a request."""
         if self.key not in (asked.headers.get("x-finnhub-token"), asked.query.get("token")):
             return Reply({"error": "Invalid API key"}, 401)
+        if asked.path.endswith("/company-news"):
+            return finnhub_news(self.stories, asked)
         if not asked.path.endswith(("/stock/candle", "/crypto/candle")):
             return Reply({"error": "You don't have access to this resource."}, 403)
         symbol = asked.query["symbol"]
@@ -188,9 +206,17 @@ class FinnhubWire:
         bars = self.market.bars(symbol, frame, start, end + pd.Timedelta(1, "s"))
         if bars.empty:
             return Reply({"s": "no_data"})
+        self._adjust(bars, symbol)
         columns = {name[0]: bars[name].tolist() for name in bars.columns}
         seconds = [stamp // 1_000_000_000 for stamp in pd.DatetimeIndex(bars.index).asi8.tolist()]
         return Reply({**columns, "t": seconds, "s": "ok"})
+
+    def _adjust(self, bars: pd.DataFrame, symbol: str) -> None:
+        """Put splits into the prices and volumes before them, as the vendor does."""
+        for day, ratio in self.market.splits.get(symbol, {}).items():
+            is_before = bars.index < pd.Timestamp(day, tz="UTC")
+            bars.loc[is_before, ["open", "high", "low", "close"]] /= ratio
+            bars.loc[is_before, "volume"] *= ratio
 
 
 def _letters(row: Any) -> dict[str, float]:

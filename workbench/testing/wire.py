@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +13,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Asked", "Fault", "Reply", "WireServer", "drop", "edit", "hang", "instead", "truncate"]
+__all__ = [
+    "Asked",
+    "Fault",
+    "Reply",
+    "WireServer",
+    "drop",
+    "edit",
+    "hang",
+    "instead",
+    "reset",
+    "truncate",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,8 @@ class Asked:
     body : str
     at : float
         Seconds since 1970.
+    raw_query : str
+        As it was written, for signatures.
     """
 
     method: str
@@ -35,6 +50,7 @@ class Asked:
     headers: Mapping[str, str]
     body: str
     at: float
+    raw_query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,8 @@ class Reply:
         Seconds before anything is sent.
     is_dropped : bool
         Whether the connection is closed without an answer.
+    is_reset : bool
+        Whether it is reset instead.
     """
 
     body: Any
@@ -61,7 +79,10 @@ class Reply:
     cut: int = 0
     silence: float = 0.0
     is_dropped: bool = False
+    is_reset: bool = False
 
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 Fault = Callable[[Reply], Reply]
 
@@ -85,6 +106,11 @@ def hang(seconds: float) -> Fault:
 def truncate(count: int = 20) -> Fault:
     """Leave out the end of the body, and close."""
     return lambda reply: replace(reply, cut=count)
+
+
+def reset() -> Fault:
+    """Reset the connection without an answer."""
+    return lambda reply: replace(reply, is_reset=True)
 
 
 def drop() -> Fault:
@@ -170,6 +196,7 @@ class WireServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -177,7 +204,8 @@ class WireServer:
                 query = {k: v[-1] for k, v in parse_qs(split.query, True).items()}
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length).decode()
-                asked = Asked(self.command, split.path, query, headers, body, time.time())
+                now = time.time()
+                asked = Asked(self.command, split.path, query, headers, body, now, split.query)
                 outer._send(self, outer._reply(asked))
 
             do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _serve
@@ -190,13 +218,20 @@ class WireServer:
     def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         if reply.silence:
             self._closing.wait(reply.silence)
-        handler.close_connection = bool(reply.cut or reply.is_dropped or reply.silence)
-        if reply.is_dropped:
+        ends = reply.cut or reply.is_dropped or reply.is_reset or reply.silence
+        handler.close_connection = bool(ends)
+        if reply.is_reset:
+            # closed with zero seconds to linger, a connection ends with RST
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            handler.connection.close()
+        if reply.is_dropped or reply.is_reset:
             return
         is_text = isinstance(reply.body, str)
         data = (reply.body if is_text else json.dumps(reply.body)).encode()
         try:
-            handler.send_response(reply.status)
+            handler.send_response_only(reply.status)
+            if "Date" not in reply.headers:
+                handler.send_header("Date", handler.date_time_string())
             kind = "text/html" if is_text and reply.body.startswith("<") else "application/json"
             for name, value in {"Content-Type": kind, **reply.headers}.items():
                 handler.send_header(name, value)

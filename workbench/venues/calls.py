@@ -10,12 +10,14 @@ with full jitter. A vendor that fails time after time is left alone for a while.
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +25,13 @@ import pybreaker
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from workbench.config import Settings
-from workbench.errors import DataError, UnavailableError, UsageError, WorkbenchError
+from workbench.errors import (
+    DataError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UsageError,
+    WorkbenchError,
+)
 from workbench.venues.limits import Limiter, shared_limiter
 from workbench.venues.paging import Limit
 
@@ -31,6 +39,7 @@ __all__ = [
     "Foreign",
     "Line",
     "Terms",
+    "Urgency",
     "from_status",
     "garbled",
     "limited",
@@ -42,6 +51,24 @@ __all__ = [
 T = TypeVar("T")
 
 _CAP = 20.0
+
+
+class Urgency(StrEnum):
+    """What a call is for: the more urgent, the more of the limit is kept free for it."""
+
+    NONE = "none"  # a read of data: all of the limit, in its own time
+    QUERY = "query"  # about orders and accounts: leaves room for orders
+    ORDER = "order"  # never through a breaker that is not closed
+    CANCEL = "cancel"  # past the breaker too: what ends an order is always tried
+
+
+# the share of the limit that may be used up, and the seconds to wait for a turn
+_BUDGET: dict[Urgency, tuple[float, float | None]] = {
+    Urgency.NONE: (1.0, None),
+    Urgency.QUERY: (0.6, 10.0),
+    Urgency.ORDER: (0.8, 2.0),
+    Urgency.CANCEL: (1.0, 10.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +161,17 @@ class Line:
         )
         return retrying(lambda: self.send(call, weight=weight))
 
-    def send(self, call: Callable[[], T], *, weight: float = 1.0) -> T:
+    def send(
+        self, call: Callable[[], T], *, weight: float = 1.0, urgency: Urgency = Urgency.NONE
+    ) -> T:
         """Make a call once, whatever comes of it: for orders, and all else that must not repeat.
+
+        Parameters
+        ----------
+        call : callable
+        weight : float
+        urgency : Urgency
+            Which part of the limit it may use, and whether an open breaker stops it.
 
         Raises
         ------
@@ -143,17 +179,15 @@ class Line:
             As `Foreign.translate` says; `UnavailableError` before anything was sent, with the field
             ``sent=False``, where the breaker is open.
         """
+        if urgency is Urgency.CANCEL:
+            return self._once(call, weight, urgency)
+        if urgency is Urgency.ORDER and self._breaker.current_state != "closed":
+            raise self._resting()  # whether the vendor is well again is tried with questions
         try:
-            return self._breaker.call(self._once, call, weight)  # type: ignore[no-any-return]
+            told: T = self._breaker.call(self._once, call, weight, urgency)
         except pybreaker.CircuitBreakerError:
-            raise UnavailableError(
-                f"{self.vendor} failed {self.terms.failures} times in a row and is left alone for "
-                f"{self.terms.rest:g} s",
-                retry_after=self.terms.rest,
-                vendor=self.vendor,
-                sent=False,
-                resting=True,
-            ) from None
+            raise self._resting() from None
+        return told
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets of this line."""
@@ -161,9 +195,19 @@ class Line:
             text = text.replace(secret, "***")
         return text
 
-    def _once(self, call: Callable[[], T], weight: float) -> T:
+    def _resting(self) -> UnavailableError:
+        return UnavailableError(
+            f"{self.vendor} failed {self.terms.failures} times in a row and is left alone for "
+            f"{self.terms.rest:g} s",
+            retry_after=self.terms.rest,
+            vendor=self.vendor,
+            sent=False,
+            resting=True,
+        )
+
+    def _once(self, call: Callable[[], T], weight: float, urgency: Urgency = Urgency.NONE) -> T:
         if weight > 0:
-            self.limiter.take(weight)
+            self.turn(weight, urgency)
         try:
             return call()
         except self.foreign.kinds as error:
@@ -175,6 +219,20 @@ class Line:
             self.limiter.pause(delay)
         # outside the handler: the vendor's own exception may carry an address with a key
         raise told
+
+    def turn(self, weight: float, urgency: Urgency) -> None:
+        """Wait for a turn under the limit, as far as a call of this urgency may use it up.
+
+        Raises
+        ------
+        UnavailableError
+            It would come too late; with the field ``sent=False``.
+        """
+        share, patience = _BUDGET[urgency]
+        try:
+            self.limiter.take(weight, patience, share)
+        except UnavailableError as error:
+            raise UnavailableError(error.message, **{**error.facts, "sent": False}) from None
 
     def _clean(self, error: WorkbenchError) -> WorkbenchError:
         facts = {k: self.redact(v) if isinstance(v, str) else v for k, v in error.facts.items()}
@@ -282,26 +340,36 @@ def from_status(vendor: str, status: int, text: str, headers: Mapping[str, str])
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the header Retry-After asks for, None where it does not.
 
+    A date is taken from the answer's own Date, so that a clock that is wrong here does no harm;
+    only where there is none it is taken from this machine's.
+
     Examples
     --------
     >>> retry_after({"Retry-After": "2"}), retry_after({})
     (2.0, None)
-    >>> retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
-    0.0
+    >>> told = {"Date": "Wed, 21 Oct 2015 07:27:30 GMT"}
+    >>> retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", **told})
+    30.0
     """
-    value = headers.get("Retry-After") or headers.get("retry-after")
+    told = {name.lower(): value for name, value in headers.items()}
+    value = told.get("retry-after")
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
+        when, now = _instant(value), _instant(told.get("date", "")) or datetime.now(UTC)
+        seconds = math.nan if when is None else (when - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _instant(text: str) -> datetime | None:
+    """Return the instant of an HTTP date, None where it is none."""
     try:
-        when = parsedate_to_datetime(value)
+        when = parsedate_to_datetime(text)
     except ValueError:
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 _BREAKERS: dict[str, pybreaker.CircuitBreaker] = {}
@@ -323,5 +391,7 @@ def _breaker(folder: Path, name: str, terms: Terms) -> pybreaker.CircuitBreaker:
 
 
 def _is_no_outage(error: BaseException) -> bool:
-    """Tell whether the vendor is well: a refusal or its limit are answers."""
-    return not isinstance(error, UnavailableError) or bool(error.facts.get("limited"))
+    """Tell whether the vendor is well: a refusal or a limit, its own or ours, is an answer."""
+    if isinstance(error, UnavailableError):
+        return bool(error.facts.get("limited")) or "wait" in error.facts
+    return not isinstance(error, OutcomeUnknownError)

@@ -62,7 +62,7 @@ class Limiter:
         self._lock = threading.RLock()
         self._opened: tuple[int, AbstractBucket] | None = None
 
-    def take(self, weight: float = 1.0, timeout: float | None = None) -> float:
+    def take(self, weight: float = 1.0, timeout: float | None = None, share: float = 1.0) -> float:
         """Wait for a turn and take it; return the seconds waited.
 
         Parameters
@@ -71,6 +71,8 @@ class Limiter:
             What the request costs; more than the limit counts as all of it.
         timeout : float, optional
             Seconds to wait at most.
+        share : float
+            How much of the limit may be used up; the rest is kept for what is more urgent.
 
         Raises
         ------
@@ -79,7 +81,7 @@ class Limiter:
         """
         began = time.monotonic()
         while True:
-            wait = self._attempt(weight)
+            wait = self._attempt(weight, share)
             waited = time.monotonic() - began
             if wait <= 0:
                 return waited
@@ -116,12 +118,7 @@ class Limiter:
             bucket = self._bucket()
             item = self._item(bucket, weight)
             bucket.leak(item.timestamp)
-            used = cast(int, bucket.count())
-            if used + item.weight <= self._capacity:
-                return self._pause_left()
-            blocking = cast("RateItem | None", bucket.peek(self._capacity - item.weight))
-            free = (blocking.timestamp if blocking else item.timestamp) + bucket.rates[0].interval
-            return max(self._pause_left(), (free - item.timestamp) / 1000)
+            return max(self._pause_left(), self._wait(bucket, item, self._capacity))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -130,7 +127,16 @@ class Limiter:
                 self._opened[1].close()
                 self._opened = None
 
-    def _attempt(self, weight: float) -> float:
+    def _wait(self, bucket: AbstractBucket, item: RateItem, capacity: int) -> float:
+        """Return the seconds until so much of the limit is free as an item takes."""
+        used = cast(int, bucket.count())
+        if used + item.weight <= capacity:
+            return 0.0
+        blocking = cast("RateItem | None", bucket.peek(max(0, capacity - item.weight)))
+        free = (blocking.timestamp if blocking else item.timestamp) + bucket.rates[0].interval
+        return max((free - item.timestamp) / 1000, 0.001)
+
+    def _attempt(self, weight: float, share: float = 1.0) -> float:
         """Take a turn and return 0, or return the seconds until it is worth trying again."""
         left = self._pause_left()
         if left > 0:
@@ -143,6 +149,9 @@ class Limiter:
                 with bucket.limiter_lock() or threading.Lock():  # type: ignore[attr-defined]
                     item = self._item(bucket, weight)
                     bucket.leak(item.timestamp)
+                    kept = self._kept(bucket, item, share)
+                    if kept > 0:
+                        return kept
                     if bucket.put(item):
                         return 0.0
                     return max(cast(int, bucket.waiting(item)) / 1000, 0.001)
@@ -150,6 +159,11 @@ class Limiter:
                 self._warn(error)
                 self._opened = (os.getpid(), self._private())
                 return 0.001
+
+    def _kept(self, bucket: AbstractBucket, item: RateItem, share: float) -> float:
+        if share >= 1.0:
+            return 0.0
+        return self._wait(bucket, item, max(item.weight, int(self._capacity * share)))
 
     def _item(self, bucket: AbstractBucket, weight: float) -> RateItem:
         units = min(max(1, round(weight * _SCALE)), self._capacity)
@@ -201,6 +215,7 @@ class Limiter:
                 f"the limit of {self.name.partition(' ')[0]} ({self.limit.requests:g} requests in "
                 f"{self.limit.seconds:g} s) has the next turn in {wait:.1f} s",
                 retry_after=wait,
+                wait=wait,
                 vendor=self.name.partition(" ")[0],
             )
 

@@ -19,7 +19,7 @@ __all__ = ["FIELDS", "PRICES", "Dropped", "clean", "is_sound", "violations"]
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume")
 
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -91,6 +91,8 @@ def is_sound(values: Mapping[str, Floats]) -> bool:
 
 
 def _is_sound(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats) -> bool:
+    if _is_whole_and_sound(opens, highs, lows, closes, volumes):
+        return True
     least, most = np.fmin(opens, closes), np.fmax(opens, closes)
     if (least < lows).any() or (most > highs).any() or (highs < lows).any():
         return False
@@ -98,6 +100,23 @@ def _is_sound(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volume
     np.fmax(np.fmax(most, lows, out=most), highs, out=most)
     is_finite = not (np.isinf(most) | np.isinf(volumes)).any()
     return bool(is_finite and not (least <= 0.0).any() and not (volumes < 0.0).any())
+
+
+def _is_whole_and_sound(
+    opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats
+) -> bool:
+    """Tell of the usual block in the fewest passes; a NaN anywhere makes a least value NaN."""
+    if not (lows.min() > 0.0 and highs.max() < np.inf):
+        return False
+    if not (volumes.min() >= 0.0 and volumes.max() < np.inf):
+        return False
+    room = np.subtract(opens, lows)
+    return bool(
+        room.min() >= 0.0
+        and np.subtract(closes, lows, out=room).min() >= 0.0
+        and np.subtract(highs, opens, out=room).min() >= 0.0
+        and np.subtract(highs, closes, out=room).min() >= 0.0
+    )
 
 
 def violations(values: Mapping[str, Floats]) -> list[tuple[str, Mask]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from workbench.errors import UnavailableError, UsageError, WorkbenchError
 from workbench.venues.calls import from_status, unavailable
 from workbench.venues.stream import Connection
 
-__all__ = ["LARGEST", "Endpoint", "SocketConnection", "address", "refusal", "trouble"]
+__all__ = ["LARGEST", "Endpoint", "Socket", "SocketConnection", "address", "refusal", "trouble"]
 
 LARGEST = 32 << 20
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -62,16 +62,19 @@ class Endpoint:
         return said
 
 
-class SocketConnection(Connection):
-    """One WebSocket; a vendor says how it greets and how it reads.
+class Socket(ABC):
+    """One WebSocket, used once; a vendor says how it greets.
+
+    ``malformed`` counts the frames that could not be read and were passed over.
 
     Parameters
     ----------
     endpoint : Endpoint
     """
 
+    malformed = 0
+
     def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__()
         self.endpoint = endpoint
         self._socket: ClientConnection | None = None
         self._is_greeted = False
@@ -101,13 +104,6 @@ class SocketConnection(Connection):
             self._is_greeted = True
             return
         raise told
-
-    async def receive(self) -> Sequence[Event]:
-        """Return what the next frame tells."""
-        events: list[Event] = []
-        for message in await self.messages():
-            events += self._checked(message)
-        return events
 
     async def close(self) -> None:
         """End it."""
@@ -140,16 +136,6 @@ class SocketConnection(Connection):
     async def _greet(self) -> None:
         """Say who we are, and subscribe."""
 
-    @abstractmethod
-    def _events(self, message: Any) -> Sequence[Event]:
-        """Return what a message tells; KeyError, TypeError or ValueError where it cannot be read.
-
-        Raises
-        ------
-        UsageError, UnavailableError
-            It is the vendor's word that this ends here.
-        """
-
     def _encode(self, message: Any) -> str | bytes:
         return json.dumps(message)
 
@@ -163,13 +149,6 @@ class SocketConnection(Connection):
             self.malformed += 1
             return []
         return told if isinstance(told, list) else [told]
-
-    def _checked(self, message: Any) -> Sequence[Event]:
-        try:
-            return self._events(message)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            self.malformed += 1
-            return ()
 
     def _ended(self, error: ConnectionClosed) -> WorkbenchError:
         frame = error.rcvd
@@ -192,6 +171,43 @@ class SocketConnection(Connection):
         if isinstance(error, InvalidURI):
             return UsageError(f"{at.vendor} has no stream at {at.clean(at.url)}", vendor=at.vendor)
         return unavailable(at.vendor, f"no connection ({type(error).__name__})")
+
+
+class SocketConnection(Socket, Connection):
+    """A WebSocket of market data; a vendor says how it reads, too.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        Socket.__init__(self, endpoint)
+        Connection.__init__(self)
+
+    async def receive(self) -> Sequence[Event]:
+        """Return what the next frame tells."""
+        events: list[Event] = []
+        for message in await self.messages():
+            events += self._checked(message)
+        return events
+
+    @abstractmethod
+    def _events(self, message: Any) -> Sequence[Event]:
+        """Return what a message tells; KeyError, TypeError or ValueError where it cannot be read.
+
+        Raises
+        ------
+        UsageError, UnavailableError
+            It is the vendor's word that this ends here.
+        """
+
+    def _checked(self, message: Any) -> Sequence[Event]:
+        try:
+            return self._events(message)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            self.malformed += 1
+            return ()
 
 
 def address(base: str | None, usual: str, path: str) -> str:

@@ -24,6 +24,8 @@ class Wanted:
     symbols : tuple of str
     kinds : frozenset of str
         Some of `KINDS`; bars are of one minute.
+    pulse : tuple of str
+        Those of the symbols whose trades are listened to beside the bars, for a sign of life.
 
     Examples
     --------
@@ -34,6 +36,7 @@ class Wanted:
 
     symbols: tuple[str, ...]
     kinds: frozenset[str]
+    pulse: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -45,7 +48,12 @@ class Wanted:
         """Return the part of it with these kinds and symbols, None where nothing is left."""
         chosen = self.symbols if symbols is None else tuple(symbols)
         left = self.kinds & set(kinds)
-        return replace(self, symbols=chosen, kinds=left) if left and chosen else None
+        pulse = tuple(symbol for symbol in self.pulse if symbol in chosen)
+        return replace(self, symbols=chosen, kinds=left, pulse=pulse) if left and chosen else None
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """Return the symbols of which a kind is to be told."""
+        return self.symbols if kind in self.kinds else self.pulse if kind == "trades" else ()
 
 
 class Connection(ABC):

@@ -175,6 +175,44 @@ def test_immediate_or_cancel_expires_with_its_first_bar():
     assert (market.state(name), market.venue.order(name).filled) == ("expired", 4)
 
 
+def test_fill_or_kill_is_filled_whole_or_not_at_all():
+    market = Market(Costs(max_participation=0.004))
+    name, small = market.send(tif=TimeInForce.FOK), market.send(tif=TimeInForce.FOK, quantity=D(4))
+    market.bar(100, 101, 99, 100, volume=1000.0)
+    assert (market.state(name), market.venue.order(name).filled) == ("expired", 0)
+    assert market.state(small) == "filled"
+
+
+def test_a_limit_that_must_be_filled_at_once_does_not_wait():
+    market = Market()
+    facts = {"type": OrderType.LIMIT, "limit_price": D(90)}
+    names = [market.send(tif=tif, **facts) for tif in (TimeInForce.IOC, TimeInForce.FOK)]
+    waiting = market.send(**facts)
+    market.bar(100, 101, 99, 100)
+    assert [market.state(name) for name in names] == ["expired", "expired"]
+    assert market.state(waiting) == "working"
+
+
+def test_a_quote_fills_as_much_as_is_on_offer():
+    market = Market(Costs(max_participation=1.0))
+    name = market.send()
+    quote = Quote("AAPL", datetime(2024, 1, 2, tzinfo=UTC), 99.0, 101.0)
+    market.venue.on_quote(quote, 4.0)
+    market.venue.on_quote(quote, 4.0)
+    assert market.venue.order(name).filled == 8
+    market.venue.on_quote(quote)
+    assert market.state(name) == "filled"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"quantity": None, "notional": D(50)}, {"protection": Protection(loss_price=D(9))}],
+)
+def test_what_it_cannot_do_is_refused(facts):
+    with pytest.raises(RefusedError):
+        Market().send(**facts)
+
+
 def test_fees_reach_the_statement():
     market = Market(Costs(fee=fees.PerShare(0.01, minimum=1.0)))
     market.send()

@@ -14,11 +14,13 @@ from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
 from alpaca.data.historical.corporate_actions import CorporateActionsClient
 from alpaca.data.historical.crypto import CryptoHistoricalDataClient
+from alpaca.data.historical.news import NewsClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 
 from workbench.config import Settings
 from workbench.errors import WorkbenchError
 from workbench.venues.calls import Foreign, Line, from_status, garbled, open_line, unavailable
+from workbench.venues.http import TameSession
 from workbench.venues.paging import Limit
 
 __all__ = ["FOREIGN", "LIMIT", "VENDOR", "AlpacaData", "tame"]
@@ -44,10 +46,15 @@ class AlpacaData:
         told = settings.venue(VENDOR)
         self.line: Line = open_line(settings, VENDOR, LIMIT, FOREIGN, secrets=(key, secret))
         address = told.url.rstrip("/") if told.url else None
-        kinds = (StockHistoricalDataClient, CryptoHistoricalDataClient, CorporateActionsClient)
+        kinds = {
+            "stock": StockHistoricalDataClient,
+            "crypto": CryptoHistoricalDataClient,
+            "actions": CorporateActionsClient,
+            "news": NewsClient,
+        }
         self._clients: dict[str, RESTClient] = {
             name: tame(kind(key, secret, raw_data=True, url_override=address), told.timeout)
-            for name, kind in zip(("stock", "crypto", "actions"), kinds, strict=True)
+            for name, kind in kinds.items()
         }
 
     def read(
@@ -61,7 +68,7 @@ class AlpacaData:
         Parameters
         ----------
         where : (str, str)
-            ``"stock"``, ``"crypto"`` or ``"actions"``, and the path.
+            ``"stock"``, ``"crypto"``, ``"actions"`` or ``"news"``, and the path.
         params : dict
         parse : callable
             Reads the answer; where it says `garbled`, the request is made again.
@@ -81,21 +88,11 @@ class AlpacaData:
         return told
 
 
-class _Session(requests.Session):
-    """A session whose every request has a time-out."""
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__()
-        self._timeout = timeout
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs.setdefault("timeout", self._timeout)
-        return super().request(*args, **kwargs)
-
-
-def tame(client: RESTClient, timeout: float) -> RESTClient:
+def tame(
+    client: RESTClient, timeout: float, *, connect: float | None = None, largest: int = 64 << 20
+) -> RESTClient:
     """Return one of alpaca-py's clients with time-outs, and without retries of its own."""
-    client._session = _Session(timeout)
+    client._session = TameSession(timeout if connect is None else connect, timeout, largest)
     client._retry = 0
     client._retry_codes = []  # a new list: the default one is shared by all clients
     return client

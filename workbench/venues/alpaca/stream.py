@@ -19,7 +19,7 @@ from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.venues.paging import is_crypto
 from workbench.venues.socket import Endpoint, SocketConnection, address, refusal, trouble
-from workbench.venues.stream import Part, VendorStream, Wanted
+from workbench.venues.stream import KINDS, Part, VendorStream, Wanted
 
 __all__ = ["AlpacaStream"]
 
@@ -94,12 +94,9 @@ class _AlpacaConnection(SocketConnection):
         await self._wait_for("connected")
         await self.send({"action": "auth", "key": key, "secret": secret})
         await self._wait_for("authenticated")
-        channels = {_CHANNELS.get(kind, kind): list(self._wanted.symbols) for kind in self._kinds}
+        told = {kind: self._wanted.of(kind) for kind in KINDS}
+        channels = {_CHANNELS.get(kind, kind): list(names) for kind, names in told.items() if names}
         await self.send({"action": "subscribe", **channels})
-
-    @property
-    def _kinds(self) -> list[str]:
-        return sorted(self._wanted.kinds)
 
     async def _wait_for(self, word: str) -> None:
         while True:
@@ -177,8 +174,9 @@ def _news(told: dict[str, Any]) -> Headline:
         tuple(told["symbols"]),
         str(told["headline"]),
         str(told.get("summary") or told.get("content") or ""),
-        str(told.get("source", "")),
+        str(told.get("source") or ""),
         str(told.get("url") or ""),
+        _when(told.get("created_at") or told["updated_at"]),
     )
 
 

@@ -53,16 +53,22 @@ class Exchange:
         As ccxt calls it, e.g. ``"binance"``.
     settings : Settings
         ``venues.<name>`` for address, time-out and limit.
+    kind : str
+        Which markets are listed, where the exchange has several kinds.
+    vendor : str, optional
+        Under which name the settings have it, where that is another.
     """
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(
+        self, name: str, settings: Settings, *, kind: str = "spot", vendor: str | None = None
+    ) -> None:
         if name not in ccxt.exchanges:
             hint = nearest(name, ccxt.exchanges) or f"; named are {', '.join(NAMED)}"
             raise UsageError(f"ccxt has no exchange {name!r}{hint}", source=f"ccxt:{name}")
-        told = settings.venue(name)
+        told = settings.venue(vendor or name)
         self.name = name
         self.api: Any = getattr(ccxt, name)({"timeout": int(told.timeout * 1000)})
-        self.api.options |= {"fetchMarkets": _spot_only(self.api), "maxRetriesOnFailure": 0}
+        self.api.options |= {"fetchMarkets": _only(self.api, kind), "maxRetriesOnFailure": 0}
         self.api.has["fetchCurrencies"] = False
         self.line = open_line(settings, name, exchange_limit(self.api), self._foreign())
         if told.url:
@@ -100,7 +106,7 @@ class Exchange:
             There is no such symbol; the nearest is offered.
         """
         if not self.api.markets:
-            self.read(self._markets)
+            self.read(self.load)
         if symbol not in self.api.markets:
             known = [name for name in self.api.markets if ":" not in name]
             hint = nearest(symbol, known) or ", e.g. BTC/USDT"
@@ -110,7 +116,8 @@ class Exchange:
         found: dict[str, Any] = self.api.markets[symbol]
         return found
 
-    def _markets(self, api: Any) -> None:
+    def load(self, api: Any) -> None:
+        """Ask for the list of markets, inside a `read`."""
         if not api.load_markets():
             api.markets = None  # so that they are asked for again
             raise garbled(self.name, f"a list of markets without one: {self._answer[2][:60]!r}")
@@ -199,7 +206,8 @@ def _moved(value: Any, base: str, hostname: str | None, only: str) -> Any:
     return f"{root}/{address.netloc}{address.path}"
 
 
-def _spot_only(api: Any) -> Any:
-    """Return the option that asks for spot markets alone: one request instead of many."""
+def _only(api: Any, kind: str) -> Any:
+    """Return the option that asks for markets of one kind: one request instead of many."""
     told = api.options.get("fetchMarkets")
-    return {**told, "types": ["spot"]} if isinstance(told, dict) and "types" in told else told
+    has_kind = isinstance(told, dict) and kind in told.get("types", ())
+    return {**told, "types": [kind]} if has_kind else told

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,7 +29,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.venues.ccxt.client import NAMED, Exchange, localize, meaning
 from workbench.venues.ccxt.history import opened_exchange
 from workbench.venues.ccxt.kraken_book import KrakenBooks
-from workbench.venues.socket import trouble
+from workbench.venues.socket import refusal, trouble
 from workbench.venues.stream import Connection, Part, VendorStream, Wanted
 
 __all__ = ["CcxtStream"]
@@ -37,6 +39,9 @@ _MINUTE = timedelta(minutes=1)
 _SETTLED = 2_000  # milliseconds after its end for which a candle may still change
 _ALIVE = 8_000
 _DEPTH = 50
+_SHORT = 600  # characters; what says no is short
+_SHUT = (401, 403, 451)
+_REFUSAL = re.compile(r"authenti|authoriz|invalid session|api.?key|permission", re.IGNORECASE)
 _UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 _HAS = {
     "trades": ("watchTrades",),
@@ -165,6 +170,7 @@ class _CcxtConnection(Connection):
 
             def survive(data: str | bytes) -> None:
                 try:
+                    self._heed(data)
                     read(data)
                     self._check(data)
                 except _UNREADABLE:
@@ -175,6 +181,15 @@ class _CcxtConnection(Connection):
 
             client.handle_text_or_binary_message = survive
         return client
+
+    def _heed(self, data: str | bytes) -> None:
+        """Raise where a frame says no: of Kraken's word, ccxt tells nobody."""
+        if len(data) > _SHORT or not isinstance(data, str):
+            return
+        told = json.loads(data)
+        if isinstance(told, dict) and told.get("success") is False:
+            said = told.get("error") or told.get("ret_msg") or data
+            raise ccxt.ExchangeError(f"{self._name} {said}")
 
     async def _watch(self, once: Callable[[str], Awaitable[Sequence[Event]]], symbol: str) -> None:
         while True:
@@ -203,7 +218,9 @@ class _CcxtConnection(Connection):
     def _fail(self, error: ccxt.BaseError) -> None:
         told = meaning(self._name, error)
         if not isinstance(told, UsageError):
-            told = trouble(self._name, " ".join(str(error).split())[:200])
+            said = " ".join(str(error).split())[:200]
+            ends = _is_shut(error) or _REFUSAL.search(said)
+            told = refusal(self._name, said) if ends else trouble(self._name, said)
         self._queue.put_nowait(told)
 
     async def _trades(self, symbol: str) -> Sequence[Event]:
@@ -273,6 +290,11 @@ class _CcxtConnection(Connection):
 
 
 _SIZES = ("bidVolume", "askVolume")
+
+
+def _is_shut(error: ccxt.BaseError) -> bool:
+    """Tell whether a server lets nobody in, as of a key or a country it does not serve."""
+    return any(getattr(cause, "status", None) in _SHUT for cause in error.args)
 
 
 def _ms(value: Any) -> datetime:

@@ -6,22 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import finnhub
 import pandas as pd
-import requests
-from finnhub.exceptions import FinnhubAPIException, FinnhubRequestException
 
 from workbench.config import Settings
 from workbench.core.timeframe import Timeframe
-from workbench.errors import UsageError, WorkbenchError
-from workbench.venues.calls import Foreign, from_status, garbled, open_line, unavailable
+from workbench.errors import UsageError
+from workbench.venues.calls import garbled
+from workbench.venues.finnhub.client import VENDOR, open_client
 from workbench.venues.history import Answer, VendorHistory
-from workbench.venues.paging import Limit
 from workbench.venues.rows import FIELDS
 
 __all__ = ["FinnhubHistory"]
 
-VENDOR = "finnhub"
 _RESOLUTIONS = {"1m": "1", "5m": "5", "15m": "15", "30m": "30", "1h": "60", "1d": "D"}
 _MONTH, _DECADE = pd.Timedelta(days=30), pd.Timedelta(days=3650)
 _SECOND = 1_000_000_000
@@ -46,21 +42,10 @@ class FinnhubHistory(VendorHistory):
     first = pd.Timestamp("1980-01-01", tz="UTC")
 
     def __init__(self, settings: Settings) -> None:
-        key = settings.secret("finnhub_key", VENDOR)
         told = settings.venue(VENDOR)
-        self._line = open_line(
-            settings, VENDOR, Limit(60, 60), Foreign(_FOREIGN, _translate), secrets=(key,)
-        )
+        self._line, self._client = open_client(settings)
         self.limit = self._line.limiter.limit
         self.delay = timedelta(minutes=told.delay_minutes or 0)
-        self._client = finnhub.Client(api_key=key)
-        self._client.DEFAULT_TIMEOUT = told.timeout
-        if told.url:
-            self._client.API_URL = told.url.rstrip("/")
-        # the package puts the key into the address, which logs and errors like to tell
-        session = self._client._session
-        session.params.pop("token")
-        session.headers["X-Finnhub-Token"] = key
 
     def calendar(self, symbol: str) -> str:
         """Return ``"24/7"`` for a symbol of a crypto exchange, else ``"XNYS"``."""
@@ -108,17 +93,3 @@ class FinnhubHistory(VendorHistory):
                 source=VENDOR,
             )
         return _RESOLUTIONS[str(timeframe)]
-
-
-def _translate(error: Exception) -> WorkbenchError:
-    if isinstance(error, FinnhubAPIException):
-        response = error.response
-        return from_status(VENDOR, error.status_code, str(error.message), response.headers)
-    if isinstance(error, FinnhubRequestException | ValueError):
-        return garbled(VENDOR, "no JSON")
-    if isinstance(error, requests.exceptions.Timeout):
-        return unavailable(VENDOR, "no answer in time")
-    return unavailable(VENDOR, f"the connection failed ({type(error).__name__})")
-
-
-_FOREIGN = (FinnhubAPIException, FinnhubRequestException, requests.exceptions.RequestException)

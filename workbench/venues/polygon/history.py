@@ -18,7 +18,7 @@ from workbench.venues.paging import is_crypto
 from workbench.venues.polygon.client import PolygonClient
 from workbench.venues.rows import FIELDS
 
-__all__ = ["PolygonHistory"]
+__all__ = ["PolygonHistory", "ticker_of"]
 
 _SPANS = {"m": "minute", "h": "hour", "d": "day"}
 _MILLI = 1_000_000
@@ -62,7 +62,7 @@ class PolygonHistory(VendorHistory):
         else:
             low, high = f"{start:%Y-%m-%d}", f"{end - pd.Timedelta(1):%Y-%m-%d}"
         path = (
-            f"/v2/aggs/ticker/{_ticker(symbol)}/range/{timeframe.count}/{_SPANS[timeframe.unit]}"
+            f"/v2/aggs/ticker/{ticker_of(symbol)}/range/{timeframe.count}/{_SPANS[timeframe.unit]}"
             f"/{low}/{high}"
         )
         asked: dict[str, Any] | None = {"adjusted": "false", "sort": "asc", "limit": self.page_bars}
@@ -95,7 +95,7 @@ class PolygonHistory(VendorHistory):
     ) -> Iterator[dict[str, Any]]:
         path: str | None = f"/v3/reference/{what}"
         asked: dict[str, Any] | None = {
-            "ticker": _ticker(symbol),
+            "ticker": ticker_of(symbol),
             f"{date}.gte": f"{start:%Y-%m-%d}",
             "limit": 1000,
         }
@@ -107,7 +107,8 @@ class PolygonHistory(VendorHistory):
             yield from rows
 
 
-def _ticker(symbol: str) -> str:
+def ticker_of(symbol: str) -> str:
+    """Return what Polygon calls a symbol."""
     if ":" in symbol or not symbol.replace("/", "").replace(".", "").replace("-", "").isalnum():
         raise UsageError(
             f"source 'polygon' has stocks as AAPL and pairs as BTC/USD, not {symbol!r}",

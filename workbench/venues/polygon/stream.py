@@ -67,7 +67,9 @@ class _PolygonConnection(SocketConnection):
         self._symbols = pairs
         channels = _CRYPTO if is_crypto(wanted.symbols[0]) else _STOCKS
         self._channels = ",".join(
-            f"{channels[kind]}.{name}" for kind in sorted(wanted.kinds) for name in pairs
+            f"{channels[kind]}.{name.replace('/', '-')}"
+            for kind in sorted(channels)
+            for name in wanted.of(kind)
         )
 
     async def _greet(self) -> None:

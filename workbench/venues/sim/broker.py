@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from workbench.core.account import Account
+from workbench.core.bar import Bar
+from workbench.core.capabilities import Capabilities, IdScope
 from workbench.core.fill import Fill
-from workbench.core.order import Order
+from workbench.core.order import Order, OrderType, TimeInForce
 from workbench.core.ports import Update
 from workbench.core.position import Position
 from workbench.core.quote import Quote
@@ -60,6 +62,19 @@ class SimBroker:
     """
 
     name = "sim"
+    capabilities = Capabilities(
+        ids=IdScope.EVER,
+        finds_ended=True,
+        types=frozenset(OrderType) - {OrderType.TRAILING_STOP},
+        tifs=frozenset({TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK}),
+        replaces=True,
+        protects=frozenset({"loss", "profit", "trail"}),
+        sizes_targets=True,
+        shorts=True,
+        request_lifetime=timedelta(0),
+        lookup_lag=timedelta(0),
+        fill_lag=timedelta(0),
+    )
 
     def __init__(self, venue: SimVenue, faults: Faults | None = None) -> None:
         self.venue = venue
@@ -70,17 +85,18 @@ class SimBroker:
         self._readers: list[asyncio.Queue[Update]] = []
 
     async def submit(self, order: Order) -> Order:
-        """Send an order; return it as the venue acknowledged it.
+        """Send an order; return it as the venue acknowledged it, or has it already.
 
         Raises
         ------
         RefusedError
-            The venue refuses it.
+            The venue refuses it, or cannot do what it asks for.
         OutcomeUnknownError
             There was no answer.
         """
+        self._check(order)
         self._count(order)
-        answer = self.venue.submit(order)
+        answer = self.venue.order(order.order_id) or self.venue.submit(order)
         self._tell()
         self._answer(order)
         return answer
@@ -92,6 +108,7 @@ class SimBroker:
 
     async def replace(self, order_id: str, new: Order) -> Order:
         """Put `new` in the place of an open order, as one step."""
+        self._check(new)
         self._count(new)
         answer = self.venue.replace(order_id, new)
         self._tell()
@@ -134,10 +151,25 @@ class SimBroker:
         self.venue.on_quote(quote)
         self._tell()
 
+    def on_bar(self, bars: Mapping[str, Bar]) -> None:
+        """Let the market move by a bar of each symbol, up to its close.
+
+        Orders that wait are filled at the open, as in a backtest.
+        """
+        self.venue.on_bar(bars)
+        self.venue.mark({symbol: bar.close for symbol, bar in bars.items()})
+        self._tell()
+
+    async def settle(self) -> None:
+        """Wait until all readers have taken in what was told."""
+        for queue in self._readers:
+            await queue.join()
+
     async def _read(self, queue: asyncio.Queue[Update]) -> AsyncIterator[Update]:
         try:
             while True:
                 yield await queue.get()
+                queue.task_done()
         finally:
             self._readers.remove(queue)
 
@@ -152,6 +184,11 @@ class SimBroker:
         for queue in self._readers:
             for update in now:
                 queue.put_nowait(update)
+
+    def _check(self, order: Order) -> None:
+        lacks = self.capabilities.missing_for(order)
+        if lacks:
+            raise RefusedError(f"the simulated venue has no {lacks}", order_id=order.order_id)
 
     def _count(self, order: Order) -> None:
         self.sends[order.order_id] = self.sends.get(order.order_id, 0) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from workbench.core.fill import Fill
 from workbench.core.posting import Posting, PostingKind
@@ -60,7 +61,10 @@ class FloatBook:
 
     def cell(self, symbol: str) -> Cell:
         """Return a symbol's place, made where it is new."""
-        return self.cells.setdefault(symbol, Cell())
+        found = self.cells.get(symbol)
+        if found is None:
+            found = self.cells[symbol] = Cell()
+        return found
 
     def mark(self, prices: Mapping[str, float]) -> None:
         """Take prices as the last known ones; NaN is left out."""
@@ -108,6 +112,18 @@ class FloatBook:
             cell.mark /= ratio
             cell.average /= ratio
             cell.best /= ratio
+
+    def state(self) -> dict[str, Any]:
+        """Return cash and holdings as plain JSON values; prices are not part of it."""
+        cells = {name: [cell.units, cell.average, cell.best] for name, cell in self.cells.items()}
+        return {"cash": self.cash, "traded": self.traded, "cells": cells}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told, to the bit."""
+        self.cash, self.traded = float(state["cash"]), float(state["traded"])
+        for name, (units, average, best) in state["cells"].items():
+            cell = self.cell(name)
+            cell.units, cell.average, cell.best = float(units), float(average), float(best)
 
     def apply(self, fill: Fill) -> None:
         """Book a fill as the venue told of it: its Decimals are the venue's floats exactly."""

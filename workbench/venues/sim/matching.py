@@ -53,6 +53,7 @@ __all__ = [
 
 BOTH_INSIDE = "both stops lay inside the bar"
 _SMALL = "below the least notional"
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 _NAMES = {LOSS: "loss", PROFIT: "profit", TRAIL: "trail", LIQUIDATION: "liquidation"}
 _TYPES = {
     LOSS: OrderType.STOP,
@@ -121,6 +122,8 @@ def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
             continue
         touched = _touch(slot, reach, state.terms.entry)
         if touched is None or _is_stopped_first(state, slot, reach):
+            if slot.order.tif in _AT_ONCE and slot.order.type is OrderType.LIMIT:
+                state.finish(slot, OrderState.EXPIRED, "the limit was not within reach")
             continue
         base, is_limit = touched
         symbol = slot.order.symbol
@@ -221,7 +224,11 @@ def _sized(state: VenueState, slot: Slot, quote: Quote, equity: float) -> float:
     if quote.allowed == 0.0 and slot.kind == MARKET and _expires(state, slot):
         state.finish(slot, OrderState.EXPIRED, "the bar's volume left nothing")
         return 0.0
-    return float(fillable(slot.remaining, quote.allowed))
+    due = float(fillable(slot.remaining, quote.allowed))
+    if due < slot.remaining and slot.order.tif is TimeInForce.FOK:
+        state.finish(slot, OrderState.EXPIRED, "it could not be filled whole")
+        return 0.0
+    return due
 
 
 def _fill_due(state: VenueState, slot: Slot, quantity: float, quote: Quote, time: datetime) -> None:
@@ -275,7 +282,7 @@ def _settle(state: VenueState, slot: Slot, quantity: float) -> None:
 
 
 def _expires(state: VenueState, slot: Slot) -> bool:
-    return state.terms.costs.expires > 0.0 or slot.order.tif is TimeInForce.IOC
+    return state.terms.costs.expires > 0.0 or slot.order.tif in _AT_ONCE
 
 
 def leg(state: VenueState, owner: Order, hit: tuple[int, float, bool]) -> Slot:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from workbench.core.evolved import evolved
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType, Protection
@@ -134,7 +135,7 @@ class VenueState:
         if kind == MARKET and order.type is not OrderType.MARKET:
             state = OrderState.WORKING
         number = f"V{len(self.slots) + 1}"
-        order = replace(order, state=state, filled=ZERO, venue_order_id=number)
+        order = evolved(order, {"state": state, "filled": ZERO, "venue_order_id": number})
         slot = Slot(order, kind, quantity, quantity, best=self.book.cell(order.symbol).mark)
         self.slots[order.order_id] = self.open[order.order_id] = slot
         self._remember(slot)
@@ -143,7 +144,7 @@ class VenueState:
     def size(self, slot: Slot, quantity: float) -> None:
         """Fix the quantity of an order that was sized where it is filled."""
         slot.quantity = slot.remaining = quantity
-        slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
+        slot.order = evolved(slot.order, {"quantity": decimal(quantity, "quantity")})
         self.tell(slot)
 
     def trim(self, slot: Slot, quantity: float) -> None:
@@ -151,13 +152,13 @@ class VenueState:
         slot.trimmed = slot.remaining - quantity
         if slot.order.target is not None and slot.filled == 0.0:
             slot.quantity = quantity
-            slot.order = replace(slot.order, quantity=decimal(quantity, "quantity"))
+            slot.order = evolved(slot.order, {"quantity": decimal(quantity, "quantity")})
             self.tell(slot)
         slot.remaining = quantity
 
     def finish(self, slot: Slot, state: OrderState, reason: str = "") -> None:
         """End an order."""
-        slot.order = replace(slot.order, state=state, reason=reason or slot.order.reason)
+        slot.order = evolved(slot.order, {"state": state, "reason": reason or slot.order.reason})
         self.open.pop(slot.order.order_id, None)
         self.tell(slot)
 
@@ -207,7 +208,7 @@ class VenueState:
         for order in orders:
             quantity = math.nan if order.quantity is None else float(order.quantity)
             kind = MARKET if order.parent_id is None else _LEGS[order.type]
-            plain = replace(order, filled=ZERO, average_price=None)
+            plain = evolved(order, {"filled": ZERO, "average_price": None})
             slot = Slot(plain, kind, quantity, quantity)
             self.slots[order.order_id] = slot
             if order.state.is_open:
@@ -231,7 +232,7 @@ class VenueState:
     def _end_if_full(self, slot: Slot) -> None:
         # a stop between the execution and the note of its end leaves a full order open
         if slot.remaining <= 0.0 and slot.order.state.is_open:
-            slot.order = replace(slot.order, state=OrderState.FILLED)
+            slot.order = evolved(slot.order, {"state": OrderState.FILLED})
             self.open.pop(slot.order.order_id, None)
 
     def _count(self, slot: Slot, fill: Fill) -> None:
@@ -242,9 +243,8 @@ class VenueState:
         paid = MONEY.multiply(order.filled, order.average_price or ZERO)
         cost = MONEY.add(paid, MONEY.multiply(fill.quantity, fill.price))
         state = OrderState.PARTIALLY_FILLED if order.state.is_open else order.state
-        slot.order = replace(
-            order, filled=filled, average_price=MONEY.divide(cost, filled), state=state
-        )
+        average = MONEY.divide(cost, filled)
+        slot.order = evolved(order, {"filled": filled, "average_price": average, "state": state})
 
     def _guard(self, slot: Slot, is_new: bool) -> None:
         symbol = slot.order.symbol

@@ -236,17 +236,24 @@ class SimVenue:
             prices = {symbol: bar.close for symbol, bar in bars.items()}
             matching.fill_pending(self.state, prices, _volumes(bars), first.time)
 
-    def on_quote(self, quote: Quote) -> None:
+    def on_quote(self, quote: Quote, size: float = math.inf) -> None:
         """Fill at bid and ask: buys at the ask, sells at the bid, stops when they are passed.
 
         A quote that is crossed, not positive or NaN is dropped.
+
+        Parameters
+        ----------
+        quote : Quote
+        size : float
+            Units on offer, of which the terms' `max_participation` may be filled.
         """
         if not 0.0 < quote.bid <= quote.ask < math.inf:
             return
         state, symbol = self.state, quote.symbol
         state.book.mark({symbol: quote.mid})
         for price, sign in ((quote.bid, -1.0), (quote.ask, 1.0)):
-            reach = matching.Range(price, price, price, math.inf, quote.time)
+            state.book.cell(symbol).used = 0.0
+            reach = matching.Range(price, price, price, size, quote.time)
             ours = {
                 name: slot
                 for name, slot in state.open.items()
@@ -270,7 +277,7 @@ class SimVenue:
         try:
             if any(not slot.rests for slot in state.open.values()):
                 mark = state.book.cell(symbol).mark
-                volumes = {symbol: math.inf}
+                volumes = {symbol: reach.volume}
                 matching.fill_pending(state, {symbol: reach.open}, volumes, reach.time)
                 state.book.mark({symbol: mark})
             matching.work_resting(state, {symbol: reach})
@@ -292,6 +299,10 @@ class SimVenue:
             order.protection and order.protection.trail
         ):
             raise RefusedError("a trailing stop order needs protection.trail")
+        if order.quantity is None and order.target is None:
+            raise RefusedError("an order here has a quantity or a target", order_id=order.order_id)
+        if order.protection is not None and order.protection.names - _FRACTIONS:
+            raise RefusedError("stops are fractions here, not prices", order_id=order.order_id)
         if self._checks_funds and order.quantity is not None:
             self._check_funds(order, instead_of)
 
@@ -331,6 +342,9 @@ class SimVenue:
     def _price(self, order: Order) -> float:
         named = order.limit_price if order.limit_price is not None else order.stop_price
         return self.state.book.cell(order.symbol).mark if named is None else float(named)
+
+
+_FRACTIONS = {"loss", "profit", "trail"}
 
 
 def _volumes(bars: Mapping[str, Bar]) -> dict[str, float]:

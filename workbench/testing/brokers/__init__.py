@@ -1,0 +1,1 @@
+"""Brokers as servers on loopback, with the faults of real ones."""

@@ -1,0 +1,1 @@
+"""Crypto exchanges on loopback, with accounts: what ccxt asks them, signed."""

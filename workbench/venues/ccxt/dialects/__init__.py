@@ -1,0 +1,1 @@
+"""What each exchange is asked, and how it answers."""
