@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+import workbench as wb
 from workbench.bus.memory import MemoryBus
 from workbench.config import RiskLimits, load_settings
 from workbench.core.clock import WallClock
 from workbench.errors import InvariantError, RefusedError, UsageError
+from workbench.live.deployment import Deployment
 from workbench.live.desk import Desk
 from workbench.live.feed import SyntheticFeed
 from workbench.live.ticket import Ticket
 from workbench.live.view import account_row, fill_row, holding_row, order_row, refusal_row
+from workbench.risk.limits import LimitBook
+from workbench.store.migrate import open_database
 from workbench.venues.sim.broker import Faults
 
 ACME, BOLT = "ACME/USD", "BOLT/USD"
@@ -60,10 +65,10 @@ async def ended(desk, order):
 
 def check(desk):
     """The invariants that every order test ends with."""
-    manager = desk._manager
-    manager.core.ledger.check()
-    manager.journal.verify()
-    books, venue = manager.core.ledger.books, desk._venue
+    account = desk.engine.account
+    account.ledger.check()
+    account.journal.verify()
+    books, venue = account.ledger.books, account.broker.venue
     assert books.differences(venue.positions(), venue.account().cash) == []
 
 
@@ -190,11 +195,11 @@ async def test_the_same_id_is_one_order(a_desk):
         for other in ({"quantity": 2}, {"side": "sell"}, {"type": "limit", "limit_price": 90}):
             with pytest.raises(UsageError, match="used for another order"):
                 await desk.submit(a_ticket(**{"quantity": 1, "order_id": "k1", **other}), "ada")
-        assert desk._broker.sends == {"k1": 1}
+        assert desk.engine.account.broker.sends == {"k1": 1}
         check(desk)
     async with a_desk() as desk:
         assert (await desk.submit(ticket, "ada")).state.value == "filled"
-        assert desk._broker.sends == {}
+        assert desk.engine.account.broker.sends == {}
 
 
 @pytest.mark.parametrize(
@@ -256,17 +261,59 @@ async def test_the_kill_switch(a_desk):
         check(desk)
 
 
-async def test_lost_answers_are_looked_up_and_never_sent_again(a_desk):
+async def test_lost_answers_are_looked_up_and_never_sent_again(settings, a_desk):
     faults = Faults(seed=3, lose_response=0.5, duplicate=0.3, late=0.3)
-    async with a_desk(faults=faults) as desk:
+    free = RiskLimits(max_duplicates=None, halt_at_unknown=None)
+    async with a_desk(settings.model_copy(update={"risk": free}), faults=faults) as desk:
         orders = [
             await desk.submit(a_ticket(side="buy" if i % 2 else "sell", quantity=1), "ada")
             for i in range(20)
         ]
         assert any(order.state.value == "unknown" for order in orders)
         assert {(await ended(desk, order)).state.value for order in orders} == {"filled"}
-        assert set(desk._broker.sends.values()) == {1}
+        assert set(desk.engine.account.broker.sends.values()) == {1}
         check(desk)
+
+
+async def test_a_venue_that_loses_answers_halts_the_desk(settings, a_desk):
+    free = RiskLimits(max_duplicates=None, halt_at_unknown=3)
+    settings = settings.model_copy(update={"risk": free})
+    async with a_desk(settings, faults=Faults(seed=1, lose_response=1.0)) as desk:
+        for quantity in (1, 2, 3):
+            await desk.submit(a_ticket(quantity=quantity), "ada")
+        await until(lambda: desk.snapshot().is_halted, "the breaker trips")
+        halt = desk.snapshot().halt
+        assert (halt.level.value, halt.actor) == ("no_new_orders", "breaker venue")
+        assert "3 orders became unknown" in halt.reason
+
+
+async def test_new_limits_hold_at_once_and_after_a_restart(settings, a_desk):
+    async with a_desk() as desk:
+        change = desk.oversight.change({"max_order_quantity": 5}, actor="ada", reason="small")
+        assert change.version == 1
+        with pytest.raises(RefusedError, match="above the limit of 5"):
+            await desk.submit(a_ticket(quantity=6), "ada")
+        # another process changes them
+        database = open_database(settings)
+        LimitBook(database, "desk", settings.risk).change(
+            {"max_order_quantity": 7}, actor="ben", reason="a little more"
+        )
+        database.close()
+        await until(lambda: desk.oversight.book.version == 2, "the change is seen")
+        await desk.submit(a_ticket(quantity=6), "ada")
+    async with a_desk() as desk:
+        with pytest.raises(RefusedError, match="above the limit of 7"):
+            await desk.submit(a_ticket(quantity=8), "ada")
+
+
+async def test_a_file_halts_the_desk(settings, a_desk):
+    async with a_desk() as desk:
+        settings.folder("HALT").write_text("cancel_all a smell of smoke")
+        await until(lambda: desk.snapshot().is_halted, "the file is seen")
+        assert desk.snapshot().halt.reason == "a smell of smoke"
+    settings.folder("HALT").unlink()
+    async with a_desk() as desk:
+        assert desk.snapshot().halt.level.value == "cancel_all"
 
 
 async def test_one_desk_per_workspace(a_desk):
@@ -314,7 +361,7 @@ async def test_a_lost_database_is_rebuilt_from_the_venue(settings, a_desk):
         assert (shot.cash, shot.holdings[0].quantity) == (cash, Decimal(10))
         assert shot.log.orders[0].strategy == "external"
         assert (await desk.submit(ticket, "ada")).state.value == "filled"  # not a second time
-        assert desk._broker.sends == {}
+        assert desk.engine.account.broker.sends == {}
         check(desk)
 
 
@@ -341,6 +388,40 @@ async def test_the_profit_of_the_day_is_remembered_through_a_restart(a_desk):
         assert shot.day_profit == shot.equity - start
 
 
+async def test_the_start_of_the_day_is_found_behind_many_other_notes(a_desk):
+    async with a_desk() as desk:
+        await ended(desk, await desk.submit(a_ticket(quantity=100), "ada"))
+        for number in range(150):
+            desk.engine.account.manager.note(f"note {number}")
+    async with a_desk() as desk:
+        assert desk.snapshot().day_start == 100_000
+
+
+async def test_profit_may_be_told_by_lots(tmp_path, a_desk):
+    settings = load_settings(tmp_path, cost_basis="fifo")
+    async with a_desk(settings=settings) as desk:
+        for side, quantity in (("buy", 10), ("buy", 10), ("sell", 15)):
+            await ended(desk, await desk.submit(a_ticket(side=side, quantity=quantity), "ada"))
+        shot = desk.snapshot()
+    fills = [fill.price for fill in reversed(shot.log.fills)]
+    (held,) = shot.holdings
+    assert held.quantity == 5
+    assert held.average_price == fills[1]
+    assert held.realised == 15 * fills[2] - 10 * fills[0] - 5 * fills[1]
+    async with a_desk(settings=settings) as desk:
+        assert desk.snapshot().holdings[0].realised == held.realised
+    average = load_settings(tmp_path)
+    async with a_desk(settings=average) as desk:
+        shot = desk.snapshot()
+        (other,) = shot.holdings
+        assert other.average_price == (fills[0] + fills[1]) / 2
+        assert (other.realised + other.unrealised) == (
+            held.realised + other.quantity * other.last - 5 * fills[1]
+        )
+        assert [one.strategy for one in shot.profits] == ["manual:ada"]
+        assert shot.profits[0].total == shot.equity - 100_000
+
+
 async def test_a_fault_inside_stops_trading(a_desk, feed, monkeypatch):
     async with a_desk() as desk:
 
@@ -351,3 +432,20 @@ async def test_a_fault_inside_stops_trading(a_desk, feed, monkeypatch):
         await until(lambda: desk.failure, "the desk notices")
         with pytest.raises(RefusedError, match="upside down"):
             await desk.submit(a_ticket(), "ada")
+
+
+async def test_a_strategy_at_work_outlives_a_restart(a_desk):
+    strategy = wb.strategies.SmaCross(fast=2, slow=5)
+    deployment = Deployment(strategy=strategy, symbols=(ACME,), timeframe="5s", share=0.5)
+    async with a_desk() as desk:
+        run = await desk.deploy(deployment)
+        await until(lambda: run.decisions, "a bar is decided on")
+        assert not run.decisions[-1].skipped
+        with pytest.raises(UsageError, match="did you mean 'ACME/USD'"):
+            await desk.deploy(replace(deployment, symbols=("ACNE/USD",), name="other"))
+        check(desk)
+    async with a_desk() as desk:
+        again = desk.engine.runs["SmaCross"]
+        assert again.record.run_id == run.record.run_id
+        assert again.record.capital == run.record.capital == 50_000
+        check(desk)

@@ -50,36 +50,6 @@ async def begun(opened, server, count=1):
     return rest()
 
 
-@pytest.mark.parametrize("name", NAMES)
-async def test_a_frame_that_cannot_be_read_does_not_end_it(vendor, name):
-    server, _, settings = await vendor(name)
-    async with feed(PAIR, "trades", source=name, settings=settings) as opened:
-        reader = await begun(opened, server)
-        for bad in ('{"a', "[1,", '{"channel": "trade", "data": [{"symbol": 7'):
-            await server.raw(bad)
-        await server.tell(trade(1, 10.0))
-        (got,) = await take(reader, 1)
-        assert (got.symbol, got.price, got.size, got.trade_id) == (PAIR, 10.0, 0.5, "1")
-        snapshot = opened.metrics.snapshot()
-        assert snapshot["malformed"] >= 3
-        assert snapshot["reconnects"] == 0
-
-
-@pytest.mark.parametrize("code", [1000, 1008])
-@pytest.mark.parametrize("name", NAMES)
-async def test_after_a_break_it_subscribes_again(vendor, name, code):
-    server, _, settings = await vendor(name)
-    async with feed(PAIR, "trades", source=name, settings=settings) as opened:
-        reader = await begun(opened, server)
-        await server.tell(trade(1))
-        await take(reader, 1)
-        await server.kick(code)
-        await server.subscribed(2)
-        await server.tell(trade(2, 11.0))
-        assert [t.price for t in await take(reader, 1)] == [11.0]
-        assert opened.metrics.snapshot()["reconnects"] >= 1
-
-
 @pytest.mark.parametrize("name", ["binance", "bybit", "kraken"])
 async def test_a_candle_is_a_bar_once_another_has_begun(vendor, name):
     server, _, settings = await vendor(name)
@@ -101,18 +71,6 @@ async def test_a_candle_ends_by_the_clock_where_nobody_trades(vendor):
         reader = await begun(opened, server)
         await server.tell(Bar(PAIR, start, 10.0, 12.0, 9.0, 11.0, 5.0))
         assert [b.time for b in await take(reader, 1)] == [start]
-
-
-async def test_a_mute_connection_is_found(vendor):
-    server, _, settings = await vendor(
-        "binance", "\n[feeds]\nmute_seconds = 0.8\nlongest_wait_seconds = 0.1\n"
-    )
-    async with feed(PAIR, "trades", source="binance", settings=settings) as opened:
-        reader = await begun(opened, server)
-        await server.tell(trade(1))
-        await take(reader, 1)
-        await server.subscribed(2)
-        assert opened.metrics.snapshot()["mute"] >= 1
 
 
 async def test_a_candle_that_grows_is_a_sign_of_life(vendor):

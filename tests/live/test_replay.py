@@ -32,7 +32,7 @@ def test_the_journal_is_kept_where_it_is_asked_for(bars, tmp_path):
         ledger = journal.load()
         assert len(ledger.fills) == len(result.fills) > 0
         assert all(judged.outcome == "pass" for judged in ledger.intents.values())
-        assert len(next(iter(ledger.intents.values())).verdicts) == 9  # every rule spoke
+        assert len(next(iter(ledger.intents.values())).verdicts) == 28  # every rule spoke
         journal.close()
     database.close()
 

@@ -102,3 +102,13 @@ def test_no_symbols_no_silence():
     assert not watch().check(later(999)).is_mute
     unopened = Watch(["AAPL"], LIMIT, lambda _: "XNYS")
     assert not unopened.check(later(999)).is_mute
+
+
+def test_who_is_told_by_the_bar_may_be_silent_for_one():
+    made = watch("AAPL", "MSFT")
+    made.allow(["MSFT"], timedelta(minutes=1))
+    for second in range(0, 90, 5):
+        made.heard("AAPL", later(second))
+    assert made.check(later(74)).symbols == ()
+    assert made.check(later(76)).symbols == ("MSFT",)
+    assert made.check(later(101)).is_mute, "the pulse has stopped"

@@ -14,7 +14,6 @@ from workbench.core.bar import Bar
 from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
-from workbench.errors import UsageError
 from workbench.live.feeds import feed
 from workbench.testing.market import Market
 from workbench.testing.wire import hang, instead
@@ -116,49 +115,6 @@ async def test_trades_quotes_and_bars_come_as_the_vendor_told_them(vendor, name)
         assert (await take(reader, 1)) == [bar(this_minute())]
         assert opened.store.quote("MSFT") == told[0]
         assert opened.metrics.snapshot()["by_kind"] == {"trade": 1, "quote": 1, "bar": 1}
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011])
-@pytest.mark.parametrize("name", ["alpaca", "polygon", "finnhub"])
-async def test_whatever_the_server_says_at_parting_it_is_connected_again(vendor, name, code):
-    server, _, settings = await vendor(name)
-    async with feed(["AAPL"], "trades", source=name, settings=settings) as opened:
-        reader = await ready(opened, server)
-        await server.tell(trade(1, 10.0))
-        await take(reader, 1)
-        await server.kick(code, "bye")
-        await server.subscribed(2)
-        await server.tell(trade(2, 11.0))
-        assert [t.price for t in await take(reader, 1)] == [11.0]
-        assert opened.metrics.snapshot()["reconnects"] == 1
-
-
-async def test_a_server_that_is_gone_or_busy_is_asked_again(vendor):
-    server, _, settings = await vendor("polygon")
-    server.refuse(503, times=2)
-    server.refuse(429, Retry_After="0")
-    async with feed(["AAPL"], "trades", source="polygon", settings=settings) as opened:
-        reader = await ready(opened, server)
-        await server.tell(trade(1))
-        await take(reader, 1)
-        assert opened.metrics.snapshot()["reconnects"] == 0
-
-
-@pytest.mark.parametrize("name", ["alpaca", "polygon", "finnhub"])
-async def test_a_wrong_key_is_told_once_and_ends_it(vendor, name):
-    server, _, settings = await vendor(name)
-    server.key = "another"
-    opened = feed(["AAPL"], "trades", source=name, settings=settings)
-    async with asyncio.timeout(15):
-        with pytest.raises(UsageError, match=name) as caught:
-            async for _ in opened.events():
-                raise AssertionError("nothing can have come")
-    assert f"{name}-key" not in str(caught.value)
-    tries = len(server.asked)
-    await asyncio.sleep(0.5)
-    assert len(server.asked) == tries
-    with pytest.raises(UsageError):
-        await anext(opened.events())
 
 
 @pytest.mark.parametrize("name", ["alpaca", "polygon", "finnhub"])
@@ -361,3 +317,26 @@ async def test_a_built_bar_that_lacks_trades_is_had_from_the_history(vendor):
         got = await take(reader, 4)
         assert [b.time for b in got] == [start + i * MINUTE for i in range(-1, 3)]
         assert history.paths("/crypto/candle")
+
+
+@pytest.mark.parametrize("name", ["alpaca", "polygon"])
+async def test_a_mute_connection_of_many_symbols_is_found_without_waiting_for_a_bar(vendor, name):
+    server, _, settings = await vendor(
+        name, "\n[feeds]\nmute_seconds = 0.8\nlongest_wait_seconds = 0.1\n"
+    )
+    symbols = [f"C{number}/USD" for number in range(14)] + ["BTC/USD"]
+    async with feed(symbols, source=name, settings=settings) as opened:
+        reader = asyncio.create_task(anext(opened.events()))
+        async with asyncio.timeout(10):
+            await server.subscribed(2)
+        assert opened.metrics.snapshot()["mute"] >= 1
+        assert not set(opened.metrics.stale) & {"C9/USD", "C13/USD"}, "of these bars are told only"
+        reader.cancel()
+    asked = server.asked[1]
+    if name == "alpaca":
+        assert asked["bars"] == symbols
+        assert len(asked["trades"]) == 10
+        assert asked["trades"][0] == "BTC/USD"
+    else:
+        assert asked["params"].count("XA.") == 15
+        assert asked["params"].count("XT.") == 10

@@ -211,8 +211,13 @@ def test_liquidations_wait_for_volume_and_prices(panel):
 
 def test_shorts_pay_what_longs_receive():
     bars = eventful(wb.bars(["AAPL", "MSFT"], start="2008", end="2010"))
-    tested, _ = assert_same(wb.strategies.Pairs(), bars, costs=FINANCED, stops=STOPS)
+    tested, replayed = assert_same(wb.strategies.Pairs(), bars, costs=FINANCED, stops=STOPS)
     assert tested.carry["borrow"].sum() < 0
+    assert (
+        tested.financing
+        == replayed.financing
+        == pytest.approx(tested.carry["dividend"].sum() - tested.carry.iloc[:, :5].sum().sum())
+    )
 
 
 def test_the_journal_keeps_what_was_booked(panel, tmp_path):

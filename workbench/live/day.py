@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from workbench.store import tables
 from workbench.trading.journal import Journal
-from workbench.trading.records import Kind
 
 __all__ = ["DayStart"]
 
@@ -28,17 +27,15 @@ class DayStart:
         """Return today's start as the journal has it; else it is now."""
         events = tables.events
         with journal.database.read() as connection:
-            bodies = connection.execute(
+            body = connection.execute(
                 select(events.c.body)
-                .where(events.c.book == journal.book, events.c.kind == Kind.NOTE.value)
-                .order_by(events.c.seq.desc())
-                .limit(100)
-            ).scalars()
-            for body in bodies:
-                note = json.loads(body)
-                if note.get("text") == "day" and note["date"] == now.date().isoformat():
-                    return cls(now.date(), Decimal(note["equity"]))
-        return cls(now.date(), equity)
+                .where(events.c.book == journal.book, events.c.order_id == _key(now.date()))
+                .order_by(events.c.seq)
+                .limit(1)
+            ).scalar()
+        if body is None:
+            return cls(now.date(), equity)
+        return cls(now.date(), Decimal(json.loads(body)["equity"]))
 
     def on(self, now: datetime, equity: Decimal) -> DayStart:
         """Return the start of the day of `now`: this one, or a new one at `equity`."""
@@ -47,3 +44,12 @@ class DayStart:
     def note(self) -> dict[str, str]:
         """Return what is put into the journal."""
         return {"date": self.day.isoformat(), "equity": format(self.equity, "f")}
+
+    @property
+    def about(self) -> str:
+        """The key of the day's note: other entries of the day may be many."""
+        return _key(self.day)
+
+
+def _key(day: date) -> str:
+    return f"day-{day.isoformat()}"

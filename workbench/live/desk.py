@@ -1,47 +1,41 @@
 """The desk: a paper account that trades while the web server runs.
 
-An invented market moves by the clock, tickets go through the risk gate and the order
-manager into the journal and then to the simulated venue, and fills come back as the
-venue's updates. Everything is published on the bus; positions, cash, open orders and the
-kill switch survive a restart.
+A face on an engine whose market is invented and moves by the clock: tickets of people and
+strategies at work go through the same risk gate and order manager into the journal and then
+to the simulated venue, and fills come back as the venue's updates. Everything is published
+on the bus; positions, cash, open orders and the kill switch survive a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import ExitStack, suppress
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workbench.bus.memory import MemoryBus
 from workbench.config import Settings
-from workbench.core.clock import WallClock
-from workbench.core.money import ZERO, decimal
-from workbench.core.order import Order, OrderState
-from workbench.core.ports import Bus, Update
+from workbench.core.order import Order
+from workbench.core.ports import Bus
+from workbench.core.timeframe import Timeframe
 from workbench.costs.costs import Costs
-from workbench.errors import InvariantError, RefusedError, UnavailableError, UsageError, nearest
-from workbench.live.day import DayStart
+from workbench.data.synthetic import SyntheticSource
+from workbench.errors import UsageError, nearest
+from workbench.live.at_work import AtWork
+from workbench.live.deployment import Deployment
+from workbench.live.engine import Engine
 from workbench.live.feed import SyntheticFeed
-from workbench.live.halting import closing_intent, what_a_halt_asks
-from workbench.live.market import Market
-from workbench.live.news import News
-from workbench.live.rehearsal import rehearse
-from workbench.live.ticket import Ticket, check_same, outcome
-from workbench.live.view import Holding, Log, Snapshot
+from workbench.live.history import history_of
+from workbench.live.line import Line
+from workbench.live.live_run import LiveRun
+from workbench.live.oversight import Oversight
+from workbench.live.paper import paper
+from workbench.live.reconciling import Reconciled
+from workbench.live.replay_feed import SimFeed
+from workbench.live.strategies import unfinished
+from workbench.live.ticket import Ticket
+from workbench.live.view import Snapshot
 from workbench.risk.context import Context
-from workbench.risk.gate import Gate
 from workbench.risk.halt import Halt, KillSwitch
-from workbench.store.migrate import open_database
-from workbench.trading.core import OrderCore
-from workbench.trading.journal import Journal
-from workbench.trading.manager import OrderManager
-from workbench.trading.steps import Step
-from workbench.venues.sim.broker import Faults, SimBroker
-from workbench.venues.sim.memory import Memory
-from workbench.venues.sim.terms import plain_terms
-from workbench.venues.sim.venue import SimVenue
+from workbench.trading.books import Difference
+from workbench.venues.sim.broker import Faults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Desk"]
 
 _BOOK = "desk"
-_LEVERAGE = 2.0
-_PATIENCE = 1.0
+_STEP = Timeframe(5, "s")
 
 
 class Desk:
@@ -102,17 +95,14 @@ class Desk:
         faults: Faults | None = None,
     ) -> None:
         self.settings = settings
-        self.bus: Bus = bus or MemoryBus()
-        self.clock = WallClock()
-        self.failure = ""
-        self._given_feed = feed
-        self._cash, self._tick = cash, tick
-        self._costs, self._faults = costs, faults
-        self._log: tuple[int, Log] = (-1, Log())
-        self._tasks: list[asyncio.Task[None]] = []
-        self._opened: ExitStack | None = None
-        self._is_running = False
-        self._names = 0
+        self._given_feed, self._tick = feed, tick
+        symbols = self._symbols
+        opener = paper(settings, symbols, account=_BOOK, cash=cash, costs=costs, faults=faults)
+        self.engine = Engine(settings, opener, account=_BOOK, bus=bus, tick=tick)
+        self._account = self.engine.account
+        self.bus: Bus = self._account.bus
+        self.clock = self.engine.clock
+        self._feed: SyntheticFeed | None = feed
 
     # open and closed --------------------------------------------------------------------
 
@@ -124,60 +114,34 @@ class Desk:
         UsageError
             Another process runs the desk of this workspace.
         """
-        with ExitStack() as stack:
-            database = open_database(self.settings)
-            stack.callback(database.close)
-            self._journal = Journal(database, _BOOK, self.clock)
-            stack.callback(self._journal.close)
-            self.kill_switch = KillSwitch(database, _BOOK, self.clock)
-            self._memory = Memory(self.settings.folder("desk") / "venue.jsonl")
-            stack.callback(self._memory.close)
-            feed = self._given_feed
-            if feed is None:
-                feed = SyntheticFeed(self.clock.now())
-                stack.callback(feed.close)
-            self._connect(feed)
-            self._opened = stack.pop_all()
+        self.engine.open()
+        now = self.clock.now()
+        for quote in self._market.tick(now):
+            self._account.market.take(quote, now)
 
     async def start(self) -> None:
         """Recover, and let the market move; opens the desk where that was not done.
 
         Where recovery finds books and venue apart, the desk runs with trading off, and
-        ``failure`` says why.
+        ``failure`` says why. Strategies that were at work go on.
         """
-        if self._opened is None:
+        if not self.engine.is_open:
             await asyncio.to_thread(self.open)
-        try:
-            await asyncio.to_thread(rehearse)
-            updates = self._broker.updates()
-            self._is_running = True
-            await self._move()
-            await self._recover()
-            self._begin_day(DayStart.of(self._journal, self._equity(), self.clock.now()))
-            self._tasks = [
-                self._watched(self._run_market(), "market"),
-                self._watched(self._run_updates(updates), "updates"),
-                self._watched(self._run_housekeeping(), "housekeeping"),
-            ]
-        except BaseException:
-            await self.stop()
-            raise
+        await self.engine.start()
+        self.engine.listen(Line(self._sim_feed(_STEP, "quotes"), self.symbols, _STEP,
+                                has_quotes=True))  # fmt: skip
+        for deployment in unfinished(self._account.database, _BOOK, self.engine.venue):
+            await self.deploy(deployment)
 
     async def stop(self) -> None:
         """Stop, leaving open orders with the venue; harmless when stopped already."""
-        self._is_running = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-        self.close()
+        await self.engine.stop()
+        self._drop_market()
 
     def close(self) -> None:
         """Give the books back; of a desk that runs, `stop` does it."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            self._manager.is_ready = False
-            opened.close()
+        self.engine.close()
+        self._drop_market()
 
     async def __aenter__(self) -> Desk:
         await self.start()
@@ -187,6 +151,52 @@ class Desk:
         await self.stop()
 
     # what is done -----------------------------------------------------------------------
+
+    async def deploy(self, deployment: Deployment, *, user: str = "") -> LiveRun:
+        """Put a strategy to work on the desk's market; it outlives a restart.
+
+        Parameters
+        ----------
+        deployment : Deployment
+        user : str
+            Who asks, for the record; nobody does where a restart goes on.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or too little of the account is left.
+        """
+        wrong = [symbol for symbol in deployment.symbols if symbol not in self.symbols]
+        if wrong:
+            raise UsageError(
+                f"{wrong[0]!r} is not traded here{nearest(wrong[0], self.symbols)}; "
+                f"there are {', '.join(self.symbols)}"
+            )
+        feed = self._sim_feed(deployment.frame, "bars", deployment.symbols)
+        source = SyntheticSource()
+        history = history_of(source, deployment.symbols, deployment.frame)
+        line = Line(feed, deployment.symbols, deployment.frame, history=history, has_quotes=True)
+        run = await self.engine.run(deployment, line)
+        if user:
+            subject = f"strategy:{_BOOK}:{run.name}"
+            self._account.audit(subject, user, deployment.identity(), ("", run.record.state))
+        self.engine.listen(line)
+        return run
+
+    def pause(self, name: str, reason: str, *, user: str) -> AtWork:
+        """Let a strategy decide no more until it is resumed; its orders and stops stay."""
+        self.engine.pause(name, reason, user)
+        return self._at_work(name)
+
+    def resume(self, name: str, reason: str, *, user: str) -> AtWork:
+        """Let a paused strategy decide again, from the next bar on."""
+        self.engine.resume(name, user, reason)
+        return self._at_work(name)
+
+    async def end(self, name: str, reason: str, *, user: str) -> AtWork:
+        """End a strategy's run for good and cancel what is open of it; what it holds stays."""
+        await self.engine.end(name, user, reason)
+        return self._at_work(name)
 
     async def submit(self, ticket: Ticket, user: str) -> Order:
         """Send an order; return it as it stands after the venue's answer.
@@ -204,18 +214,7 @@ class Desk:
             The risk gate (``rule``, ``measured`` and ``limit`` say why) or the venue said
             no, now or when the same ``order_id`` was sent before.
         """
-        self._require_running()
-        now = self.clock.now()
-        name = ticket.order_id or self._name("desk")
-        intent = ticket.intent(self._market.traded(), name=name, user=user, now=now)
-        ledger = self._manager.core.ledger
-        judged = ledger.intents.get(name)
-        known = judged.intent if judged is not None else ledger.orders.get(name)
-        if known is not None:
-            check_same(intent, known)
-        else:
-            await self._manager.propose(intent, self._context(), self.kill_switch.reload())
-        return outcome(ledger, name, again=known is not None)
+        return await self._account.submit(ticket, user)
 
     async def cancel(self, order_id: str, user: str) -> Order:
         """Ask for an order's end; return it as it then stands, ended where the venue is quick.
@@ -225,37 +224,61 @@ class Desk:
         UsageError
             There is no such order.
         """
-        self._require_running()
-        self.order(order_id)
-        await self._manager.cancel(order_id, f"canceled by {user}")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                while self.order(order_id).state is OrderState.PENDING_CANCEL:
-                    await self._news.more()
-        return self.order(order_id)
+        return await self._account.cancel(order_id, user)
 
-    async def halt(self, level: str, reason: str = "", *, user: str) -> Halt:
+    async def halt(
+        self, level: str, reason: str = "", *, user: str, scope: str | None = None
+    ) -> Halt:
         """Raise or lower the kill switch; it is stored first, then acted upon until proven.
+
+        Parameters
+        ----------
+        scope : str, optional
+            As of `KillSwitch.set`; without one the desk itself.
 
         Raises
         ------
         UsageError
-            No such level, or a lowering without a reason.
+            No such level or scope, or a lowering without a reason.
         """
-        self.kill_switch.set(level, actor=user, reason=reason)
-        halt = self.kill_switch.halt
-        text = f"{halt.level.value}: {reason or 'no reason given'}"
-        self._news.say("halt", text, halt=halt.level.value, actor=user)
-        if self._is_running:
-            await self._enforce_halt()
-        return halt
+        return await self._account.halt(level, reason, user=user, scope=scope)
+
+    async def adopt(
+        self, reason: str, *, user: str, names: tuple[str, ...] = ()
+    ) -> tuple[Difference, ...]:
+        """Take differences to the venue over into the books; see `Reconciling.adopt`."""
+        return await self._account.reconciling.adopt(user, reason, names)
 
     # what is there ----------------------------------------------------------------------
 
     @property
+    def reconciled(self) -> Reconciled:
+        """How books and venue stand to each other."""
+        return self._account.reconciling.report()
+
+    @property
+    def failure(self) -> str:
+        """Why trading is off; empty while it is on."""
+        return self._account.failure
+
+    @property
+    def oversight(self) -> Oversight:
+        """Who watches over the account."""
+        return self._account.oversight
+
+    @property
+    def kill_switch(self) -> KillSwitch:
+        """What is halted."""
+        return self.oversight.switch
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """What can be traded."""
-        return self._market.feed.symbols
+        return self._market.symbols
+
+    def strategies(self) -> tuple[AtWork, ...]:
+        """Return what is at work here, and what has ended since the start."""
+        return tuple(self._at_work(name) for name in self.engine.runs)
 
     def order(self, order_id: str) -> Order:
         """Return an order as the journal has it.
@@ -265,135 +288,43 @@ class Desk:
         UsageError
             There is none of that id.
         """
-        orders = self._manager.core.ledger.orders
-        if order_id not in orders:
-            raise UsageError(f"no order {order_id[:64]!r}{nearest(order_id, orders)}", missing=True)
-        return orders[order_id]
+        return self._account.order(order_id)
 
     def bars(self, symbol: str, seconds: int = 15, count: int = 240) -> pd.DataFrame:
         """Return the last bars of a symbol, as `SyntheticFeed.bars`."""
-        return self._market.feed.bars(symbol, self.clock.now(), seconds, count)
+        return self._market.bars(symbol, self.clock.now(), seconds, count)
 
     def snapshot(self) -> Snapshot:
         """Return the state of the desk; it does not change with the desk."""
-        ledger = self._manager.core.ledger
-        if self._log[0] != self._news.count:
-            self._log = (self._news.count, Log.of(ledger))
-        market, held = self._market, sorted(ledger.books.positions.items())
-        return Snapshot(
-            time=self.clock.now(),
-            changes=self._news.count,
-            source=market.feed.source,
-            venue=self._broker.name,
-            is_ready=self._manager.is_ready and not self.failure,
-            failure=self.failure,
-            halt=self.kill_switch.halt,
-            quotes=dict(market.quotes),
-            holdings=tuple(Holding.of(one, market.prices[symbol]) for symbol, one in held),
-            cash=ledger.books.cash.get("USD", ZERO),
-            equity=self._equity(),
-            day_start=self._day.equity,
-            log=self._log[1],
-        )
+        return self._account.snapshot(self._market.source)
+
+    def context(self) -> Context:
+        """Return what the gate is to know of the desk."""
+        return self._account.context()
 
     # inside -----------------------------------------------------------------------------
 
-    def _connect(self, feed: SyntheticFeed) -> None:
-        self._venue = SimVenue(
-            feed.symbols, self._cash, plain_terms(self._costs, leverage=_LEVERAGE),
-            memory=self._memory, checks_funds=True, account_id=_BOOK,
-        )  # fmt: skip
-        self._broker = SimBroker(self._venue, self._faults)
-        core = OrderCore(Gate.of(self.settings.risk), self._journal.load())
-        self._manager = OrderManager(core, self._journal, self._broker, self.clock, self._publish)
-        self._market = Market(feed, self._venue.state.book, self.clock)
-        self._news = News(self.bus, self.clock, self._market.prices)
-        self._manager.open_book({"USD": self._memory.open_account(decimal(self._cash, "cash"))})
-        self._day = DayStart.of(self._journal, self._equity(), self.clock.now())
+    def _at_work(self, name: str) -> AtWork:
+        run = self.engine.runs[name]
+        return AtWork.of(run.record, run)
 
-    async def _recover(self) -> None:
-        try:
-            await self._manager.recover()
-        except (InvariantError, UnavailableError) as error:
-            self._fail(error.message)
+    @property
+    def _market(self) -> SyntheticFeed:
+        if self._feed is None:
+            self._feed = SyntheticFeed(self.clock.now())
+        return self._feed
 
-    def _require_running(self) -> None:
-        if not self._is_running or self.failure:
-            raise RefusedError(f"the desk is not trading: {self.failure or 'it is stopped'}")
+    def _symbols(self) -> tuple[str, ...]:
+        return self._market.symbols
 
-    def _name(self, word: str) -> str:
-        self._names += 1
-        return f"{word}-{self.clock.now():%Y%m%dT%H%M%S%f}-{self._names}"
+    def _drop_market(self) -> None:
+        if self._feed is not None and self._given_feed is None:
+            self._feed.close()
+            self._feed = None
 
-    async def _move(self) -> None:
-        for quote in self._market.look():
-            self._broker.on_quote(quote)
-            self._news.quote(quote, self._market.feed.source)
-            await asyncio.sleep(0)  # a fill waits for the disk; let others in between
-
-    async def _run_market(self) -> None:
-        while True:
-            await asyncio.sleep(self._tick)
-            await self._move()
-
-    async def _run_updates(self, updates: AsyncIterator[Update]) -> None:
-        async for update in updates:
-            await self._manager.update(update)
-            await asyncio.sleep(0)
-
-    async def _run_housekeeping(self) -> None:
-        while True:
-            await asyncio.sleep(self._tick)
-            day = self._day.on(self.clock.now(), self._equity())
-            if day != self._day:
-                self._begin_day(day)
-            await self._manager.resolve_unknown()
-            self.kill_switch.reload()
-            await self._enforce_halt()
-
-    async def _enforce_halt(self) -> None:
-        if not self._manager.is_ready:
-            return
-        level = self.kill_switch.level
-        step = what_a_halt_asks(self._manager.core.ledger, level)
-        for order_id in step.cancels:
-            await self._manager.cancel(order_id, "trading was halted")
-        for symbol, quantity in step.closes:
-            intent = closing_intent(self._name("flat"), symbol, quantity, self.clock.now())
-            await self._manager.propose(intent, self._context(), level)
-
-    def _begin_day(self, day: DayStart) -> None:
-        self._day = day
-        self._manager.note("day", **day.note())
-
-    def _equity(self) -> Decimal:
-        return self._manager.core.ledger.books.equity(self._market.prices)
-
-    def _context(self) -> Context:
-        ledger = self._manager.core.ledger
-        return Context(
-            equity=self._equity(),
-            day_start_equity=self._day.equity,
-            prices=self._market.prices,
-            positions={s: p.quantity for s, p in ledger.books.positions.items()},
-            reserved={o.symbol: ledger.reserved(o.symbol) for o in ledger.open_orders()},
+    def _sim_feed(
+        self, frame: Timeframe, kind: str, symbols: tuple[str, ...] | None = None
+    ) -> SimFeed:
+        return SimFeed(
+            symbols or self.symbols, frame, frozenset({kind}), market=self._market, tick=self._tick
         )
-
-    def _publish(self, step: Step) -> None:
-        self._news.step(step, self._manager.core.ledger)
-
-    def _fail(self, why: str) -> None:
-        self.failure = why
-        self._manager.is_ready = False
-        self._news.say("failure", f"trading is off: {why}")
-
-    def _watched(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=f"desk {name}")
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        # nothing of the desk ends by itself: whatever it was, trading stops until a restart
-        if task.cancelled() or not self._is_running:
-            return
-        self._fail(f"{task.get_name()} ended: {task.exception()!r}")

@@ -36,6 +36,25 @@ _CCXT = "workbench.venues.ccxt.stream:CcxtStream"
 _EXCHANGES = ("binance", "bybit", "coinbase", "kraken")
 _MINUTE = Timeframe(1, "m")
 _PULSE = 10
+_BUSY = frozenset(
+    [
+        "SPY",
+        "QQQ",
+        "IWM",
+        "AAPL",
+        "MSFT",
+        "NVDA",
+        "TSLA",
+        "AMZN",
+        "META",
+        "GOOGL",
+        "AMD",
+        "BTC/USD",
+        "ETH/USD",
+        "BTC/USDT",
+        "ETH/USDT",
+    ]
+)
 
 
 def names() -> tuple[str, ...]:
@@ -199,19 +218,29 @@ def _plan(stream: VendorStream, wanted: Wanted, frame: Timeframe) -> Plan:
         )
     built = "bars" in wanted.kinds and (is_second or "bars" not in stream.kinds)
     asked = (wanted.kinds - {"bars"}) | {"trades"} if built else wanted.kinds
-    if asked == {"bars"} and not stream.grows and len(wanted.symbols) <= _PULSE:
+    pulse: tuple[str, ...] = ()
+    if asked == {"bars"} and not stream.grows and "trades" in stream.kinds:
         # trades tell within seconds that a connection is alive, bars once a minute
-        asked |= stream.kinds & {"trades"}
+        pulse = _pulse(stream, wanted.symbols)
     _check_kinds(stream.name, Wanted(wanted.symbols, asked), stream.kinds)
     for symbol in wanted.symbols:
         _check_kinds(stream.name, Wanted((symbol,), asked), stream.kinds - stream.lacks(symbol))
     return Plan(
-        Wanted(wanted.symbols, asked),
+        Wanted(wanted.symbols, asked, pulse),
         wanted.kinds,
         frame if is_second else _MINUTE,
         frame,
         frozenset(wanted.symbols if built else ()),
     )
+
+
+def _pulse(stream: VendorStream, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a few symbols of each calendar, those that are traded all the time first."""
+    ordered = sorted(symbols, key=lambda symbol: symbol not in _BUSY)
+    by_calendar: dict[str, list[str]] = {}
+    for symbol in ordered:
+        by_calendar.setdefault(stream.calendar(symbol), []).append(symbol)
+    return tuple(symbol for some in by_calendar.values() for symbol in some[:_PULSE])
 
 
 def _check_kinds(name: str, wanted: Wanted, has: frozenset[str]) -> None:

@@ -32,6 +32,10 @@ def record_of(runner: Runner) -> RunRecord:
     ledger, state = runner.manager.core.ledger, runner.venue.state
     refused = sum(judged.outcome == "refuse" for judged in ledger.intents.values())
     findings = list(simulation.inferred)
+    if runner.is_deaf:
+        findings.append(
+            f"{runner.strategy.name} answers messages and was told none: give messages="
+        )
     if refused:
         findings.append(f"the risk gate refused {refused} of {len(ledger.intents)} intents")
     return RunRecord(
@@ -51,7 +55,7 @@ def record_of(runner: Runner) -> RunRecord:
         trimmed=sum(
             slot.trimmed > 1e-3 * (slot.trimmed + slot.quantity) for slot in state.slots.values()
         ),
-        small=runner.decider.small + state.small,
+        small=runner.pilot.decider.small + state.small,
         flows=_flows(runner),
         findings=tuple(findings),
     )
@@ -62,11 +66,13 @@ def _flows(runner: Runner) -> np.ndarray:
     symbols = list(runner.simulation.symbols)
     if not len(runner.simulation.market.events):
         return np.empty((0, 0))
-    found = np.zeros((len(runner.times), len(KINDS) + len(symbols)))
-    for posting in runner.manager.core.ledger.postings.values():
+    found = np.zeros((len(runner.index), len(KINDS) + len(symbols)))
+    postings = list(runner.manager.core.ledger.postings.values())
+    rows = runner.rows([posting.time for posting in postings]).tolist()
+    for row, posting in zip(rows, postings, strict=True):
         if posting.kind is PostingKind.SPLIT:
             continue
-        row, amount = runner.rows[posting.time], float(posting.amount)
+        amount = float(posting.amount)
         found[row, KINDS.index(posting.kind.value)] += amount
         if posting.symbol:
             found[row, len(KINDS) + symbols.index(posting.symbol)] += amount
@@ -90,12 +96,12 @@ def orders_frame(runner: Runner, index: pd.DatetimeIndex) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "order_id": _words([_key(order) for order in orders]),
-            "time": index[[runner.rows[order.decided_at] for order in orders]],
+            "time": index[runner.rows([order.decided_at for order in orders])],
             "symbol": _words([order.symbol for order in orders]),
             "side": _words([order.side.value for order in orders]),
             "type": _words([order.type.value for order in orders]),
             "quantity": _floats(order.quantity for order in orders),
-            "target": _floats(runner.wanted.get(order.order_id) for order in orders),
+            "target": _floats(runner.pilot.wanted.get(order.order_id) for order in orders),
             "limit_price": _floats(order.limit_price for order in orders),
             "stop_price": _floats(order.stop_price for order in orders),
             "status": _words([_status(order) for order in orders]),
@@ -112,7 +118,7 @@ def fills_frame(runner: Runner, index: pd.DatetimeIndex) -> pd.DataFrame:
     keys = {order_id: _key(order) for order_id, order in ledger.orders.items()}
     return pd.DataFrame(
         {
-            "time": index[[runner.rows[fill.time] for fill in fills]],
+            "time": index[runner.rows([fill.time for fill in fills])],
             "symbol": _words([fill.symbol for fill in fills]),
             "side": _words([fill.side.value for fill in fills]),
             "quantity": _floats(fill.quantity for fill in fills),

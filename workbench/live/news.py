@@ -53,7 +53,7 @@ class News:
     def step(self, step: Step, ledger: Ledger) -> None:
         """Tell what was decided or has happened, once it is in the journal."""
         self._wake()
-        changed = dict.fromkeys(record.order_id for record in step.records)
+        changed = dict.fromkeys(record.order_id for record in step.records if record.order_id)
         for name in changed:
             if name in ledger.orders:
                 self._bus.publish("orders", order_row(ledger.orders[name]))

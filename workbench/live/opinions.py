@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,17 +14,34 @@ import pandas as pd
 
 from workbench.core.bar import Bar
 from workbench.core.signal import Signal
+from workbench.data.message_columns import Told
 from workbench.errors import UsageError, nearest
 from workbench.strategy.base import BaseStrategy, EventStrategy, Strategy
 from workbench.strategy.evaluate import evaluate
+from workbench.strategy.rules import stated
 
-__all__ = ["BarOpinions", "EventOpinions", "Opinions", "opinions_of"]
+__all__ = [
+    "BarOpinions",
+    "EventOpinions",
+    "Opinions",
+    "RuleOpinions",
+    "combined",
+    "opinions_of",
+    "signals",
+    "told_ahead",
+]
+
+_ASKED_AGAIN = 16
 
 
 class Opinions(Protocol):
     """Asks a strategy about one bar after the other."""
 
     limits: dict[str, Decimal]
+
+    @property
+    def known(self) -> np.ndarray | None:
+        """The targets of all bars, where they were shown not to depend on later ones."""
 
     def at(self, row: int) -> np.ndarray:
         """Return the targets at the close of bar `row`, one per symbol; NaN is none."""
@@ -41,6 +59,7 @@ class BarOpinions:
     bars: pd.DataFrame
     limits: dict[str, Decimal]
     columns: list[str] | None
+    known: np.ndarray | None = None
 
     def at(self, row: int) -> np.ndarray:
         """Return the targets at the close of bar `row`."""
@@ -52,37 +71,79 @@ class BarOpinions:
 
 
 @dataclass
+class RuleOpinions:
+    """A strategy that states a rule: what it says at each bar, told when that bar is over."""
+
+    known: np.ndarray
+    limits: dict[str, Decimal]
+
+    def at(self, row: int) -> np.ndarray:
+        """Return the targets at the close of bar `row`."""
+        found: np.ndarray = self.known[row]
+        return found
+
+
+def told_ahead(strategy: BaseStrategy, bars: pd.DataFrame) -> RuleOpinions | None:
+    """Ask the rule of a strategy about all bars at once; None without one, or if it looks ahead.
+
+    Declared indicators look back only, so that a bar's answer is the same whether later bars
+    are there or not. That is not taken on trust: at bars evenly spread, and at those where the
+    answer changes, the rule is asked again with nothing later there, and must say the same to
+    the bit.
+
+    Examples
+    --------
+    >>> from workbench.strategy.library import SmaCross
+    >>> days = pd.date_range("2024-01-01", periods=6, tz="UTC", name="time")
+    >>> bars = pd.DataFrame({"close": [5.0, 4, 3, 4, 5, 6]}, index=days)
+    >>> told_ahead(SmaCross(fast=2, slow=5), bars).known.ravel()
+    array([nan, nan, nan, nan,  1.,  1.])
+    """
+    if stated(strategy) is None:
+        return None
+    found = evaluate(strategy, bars)
+    changes = np.flatnonzero((found[1:] != found[:-1]).any(axis=1)) + 1
+    for row in {*_spread(np.arange(len(found))), *_spread(changes)}:
+        alone = evaluate(strategy, bars.iloc[: row + 1])[-1]
+        if not np.array_equal(alone, found[row], equal_nan=True):
+            return None
+    return RuleOpinions(found, {})
+
+
+def _spread(rows: np.ndarray) -> list[int]:
+    places = np.linspace(0, len(rows) - 1, min(_ASKED_AGAIN, len(rows))).astype(np.int64)
+    return [int(row) for row in rows[places]]
+
+
+@dataclass
 class EventOpinions:
-    """A strategy on events: each symbol's bar is told in the order of the columns."""
+    """A strategy on events: what was written first, then each symbol's bar by the columns."""
 
     strategy: EventStrategy
     symbols: tuple[str, ...]
     times: list[datetime]
     prices: np.ndarray
     limits: dict[str, Decimal]
+    told: Told | None = None
+    known: np.ndarray | None = None
 
     def at(self, row: int) -> np.ndarray:
-        """Return the targets at the close of bar `row`: of each symbol the last signal."""
-        targets = np.full(len(self.symbols), np.nan)
+        """Return the targets at the close of bar `row`, as `combined` has them."""
         self.limits.clear()
-        for place, symbol in enumerate(self.symbols):
-            fields = self.prices[:, row, place].tolist()
-            if np.isnan(fields[3]):
-                continue
-            for signal in _signals(self.strategy.on_bar(Bar(symbol, self.times[row], *fields))):
-                targets[self._place(signal)] = signal.target
-                if signal.limit_price is not None:
-                    self.limits[signal.symbol] = signal.limit_price
+        answers = list(self._answers(row))
+        if not answers:
+            return np.full(len(self.symbols), np.nan)
+        targets, limits = combined(answers, self.symbols, self.strategy.name)
+        self.limits.update(limits)
         return targets
 
-    def _place(self, signal: Signal) -> int:
-        if signal.symbol not in self.symbols:
-            raise UsageError(
-                f"{self.strategy.name} signalled {signal.symbol!r}, which is not among the bars"
-                f"{nearest(signal.symbol, self.symbols)}",
-                symbol=signal.symbol,
-            )
-        return self.symbols.index(signal.symbol)
+    def _answers(self, row: int) -> Iterator[Signal]:
+        for message in self.told.at(row) if self.told is not None else ():
+            yield from signals(self.strategy.on_message(message))
+        for place, symbol in enumerate(self.symbols):
+            fields = self.prices[:, row, place].tolist()
+            if not math.isnan(fields[3]):
+                yield from signals(self.strategy.on_bar(Bar(symbol, self.times[row], *fields)))
 
 
 def opinions_of(
@@ -91,6 +152,7 @@ def opinions_of(
     symbols: tuple[str, ...],
     times: list[datetime],
     prices: np.ndarray,
+    told: Told | None = None,
 ) -> Opinions:
     """Return the way to ask a strategy.
 
@@ -100,6 +162,8 @@ def opinions_of(
         Checked.
     prices : ndarray, shape (5, T, N)
         The same as arrays: open, high, low, close, volume.
+    told : Told, optional
+        What a strategy on events is told beside the bars.
 
     Raises
     ------
@@ -107,7 +171,7 @@ def opinions_of(
         It is no strategy.
     """
     if isinstance(strategy, EventStrategy):
-        return EventOpinions(strategy, symbols, times, prices, {})
+        return EventOpinions(strategy, symbols, times, prices, {}, told)
     if isinstance(strategy, Strategy):
         columns = list(symbols) if bars.columns.nlevels > 1 else None
         return BarOpinions(strategy, bars, {}, columns)
@@ -129,7 +193,44 @@ def _last(found: object, rows: int, columns: list[str] | None) -> np.ndarray | N
     return None if np.isinf(last).any() else np.array(last)
 
 
-def _signals(answer: Signal | Iterable[Signal] | None) -> Iterable[Signal]:
+def signals(answer: Signal | Iterable[Signal] | None) -> list[Signal]:
+    """Return what a strategy answered as a list."""
     if answer is None:
-        return ()
-    return (answer,) if isinstance(answer, Signal) else answer
+        return []
+    return [answer] if isinstance(answer, Signal) else list(answer)
+
+
+def combined(
+    answers: Iterable[Signal], symbols: tuple[str, ...], name: str
+) -> tuple[np.ndarray, dict[str, Decimal]]:
+    """Return the targets and limits that signals come to, one per symbol.
+
+    Of several about a symbol the one of the highest priority counts, of these the surest, of
+    these the last.
+
+    Raises
+    ------
+    UsageError
+        A signal of another symbol; `name` says whose.
+
+    Examples
+    --------
+    >>> two = [Signal("X", "buy", priority=1), Signal("X", "sell")]
+    >>> combined(two, ("X", "Y"), "mine")[0]
+    array([ 1., nan])
+    """
+    best: dict[str, Signal] = {}
+    for signal in answers:
+        if signal.symbol not in symbols:
+            raise UsageError(
+                f"{name} signalled {signal.symbol!r}, which is not among the bars"
+                f"{nearest(signal.symbol, symbols)}",
+                symbol=signal.symbol,
+            )
+        other = best.get(signal.symbol)
+        rank = (signal.priority, signal.confidence)
+        if other is None or rank >= (other.priority, other.confidence):
+            best[signal.symbol] = signal
+    targets = [best[symbol].target if symbol in best else np.nan for symbol in symbols]
+    limits = {s: one.limit_price for s, one in best.items() if one.limit_price is not None}
+    return np.array(targets, dtype=np.float64), limits

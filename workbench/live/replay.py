@@ -9,9 +9,9 @@ must be what the venue states, to the last digit. Orders and fills are those of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,33 +30,42 @@ from workbench.config import RiskLimits
 from workbench.core.bar import Bar
 from workbench.core.clock import EventClock, WallClock
 from workbench.core.fill import Fill
-from workbench.core.ids import client_order_id, run_id
+from workbench.core.ids import run_id
+from workbench.core.message import Message
 from workbench.core.money import decimal
-from workbench.core.order import Intent, OrderType
-from workbench.core.signal import Side
 from workbench.costs.costs import Costs
+from workbench.data.message_columns import Told
 from workbench.errors import UsageError
 from workbench.kernels.codes import DIVIDEND, FUNDING, SPLIT, YEARS, Floats
 from workbench.live.frames import record_of
-from workbench.live.opinions import opinions_of
-from workbench.live.sizing import Decision, TargetDecider, protection_of
+from workbench.live.opinions import Opinions, opinions_of, told_ahead
+from workbench.live.pilot import Pilot
+from workbench.live.quiet import Quiet
+from workbench.live.sizing import Decision
+from workbench.risk.activity import Activity
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate
 from workbench.store.database import Database
 from workbench.store.migrate import open_database
+from workbench.strategy.base import EventStrategy
 from workbench.strategy.membership import barred
-from workbench.strategy.sleeves import owner, spread
+from workbench.strategy.sleeves import spread
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
 from workbench.trading.manager import ReplayManager
 from workbench.venues.sim.carry import Due
-from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.venue import SimVenue
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.strategy.base import BaseStrategy
 
 __all__ = ["Runner", "replay"]
+
+# records that are committed together: the venue is gone when this process is
+_PAGE = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and three of its own
@@ -71,6 +80,7 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and t
     calendar: str | None = None,
     limits: RiskLimits | None = None,
     database: str | Path | None = None,
+    messages: pd.DataFrame | Iterable[Message] | None = None,
     progress: bool = False,
 ) -> Result:
     """Run a strategy event by event through risk gate, order manager, journal and venue.
@@ -91,6 +101,9 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and t
     database : str or Path, optional
         Where the journal is kept: an SQLite file or an address. By default it lives in a
         temporary file as long as the replay.
+    messages : DataFrame, optional
+        Of ``wb.messages(..., editions=True)``: what a strategy with ``on_message`` is told,
+        each with the first bar that is complete when it is known.
     progress : bool
         Whether to show a progress bar.
 
@@ -125,7 +138,8 @@ def replay(  # noqa: PLR0913 - the public face: the choices of a backtest, and t
     )  # fmt: skip
     name = run_id("replay", repr(strategy), WallClock().now())
     with _journal_in(database) as opened:
-        runner = Runner(strategy, simulation, Gate.of(limits), opened, name)
+        told = None if messages is None else Told(simulation.bars, messages)
+        runner = Runner(strategy, simulation, Gate.of(limits), opened, name, told)
         try:
             runner.run(progress=progress)
         finally:
@@ -161,48 +175,57 @@ class Runner:
         gate: Gate,
         database: Database,
         name: str,
+        told: Told | None = None,
     ) -> None:
         self.strategy, self.simulation, self.name = strategy, simulation, name
+        self._told = told
         symbols, terms = simulation.symbols, simulation.terms
-        index = pd.DatetimeIndex(simulation.bars.index)
-        self.times: list[datetime] = index.to_pydatetime().tolist()
-        self.rows = {time: row for row, time in enumerate(self.times)}
+        self.index = pd.DatetimeIndex(simulation.bars.index)
+        self._micros = self.index.as_unit("us").asi8
         self.prices = np.stack(simulation.market[:5])
-        self.clock = EventClock(self.times[0])
+        self.clock = EventClock(self.time(0))
         self.venue = SimVenue(symbols, simulation.cash, terms, account_id=name)
         self.journal = Journal(database, name, self.clock)
-        self.manager = ReplayManager(OrderCore(gate), self.journal, self.venue, self.clock)
-        self.decider = TargetDecider(FloatBook.of(symbols, simulation.cash), terms)
-        self.protection = protection_of(terms.stops)
-        self.wanted: dict[str, float] = {}
-        shape = (len(self.times), len(symbols))
+        core = OrderCore(gate)
+        self.manager = ReplayManager(core, self.journal, self.venue, self.clock, page=_PAGE)
+        self.pilot = Pilot(strategy, name, symbols, terms, simulation.cash)
+        self.activity = Activity()
+        shape = (len(self.index), len(symbols))
         self.targets: Floats = np.full(shape, np.nan)
         self.units: Floats = np.zeros(shape)
         self.equity: Floats = np.empty(shape[0])
         self.cash: Floats = np.empty(shape[0])
-        self._day_start = (self.times[0].date(), simulation.cash)
-        self._in_force: Floats = np.full(shape[1], np.nan)
+        self.barred = barred(simulation.bars)
+        self._days = self._micros // 86_400_000_000
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the strategy answers messages, and nobody gave any."""
+        answer = getattr(type(self.strategy), "on_message", EventStrategy.on_message)
+        return self._told is None and answer is not EventStrategy.on_message
 
     def run(self, *, progress: bool) -> None:
         """Go through the bars, then hold the books against the venue's statement."""
         cash = decimal(self.simulation.cash, "cash")
         self.manager.open_book({"USD": cash})
         self.manager.recover()
-        opinions = opinions_of(
-            self.strategy, self.simulation.bars, self.simulation.symbols, self.times, self.prices
-        )
-        out = barred(self.simulation.bars)
-        for row in _shown(range(len(self.times)), progress):
-            self._trade(row)
-            closes = self.prices[3, row].tolist()
-            marks = dict(zip(self.simulation.symbols, closes, strict=True))
-            self.venue.mark(marks)
-            self.decider.book.mark(marks)
-            wanted = opinions.at(row)
-            self.targets[row] = wanted if out is None else np.where(out[row], 0.0, wanted)
-            self._decide(row, opinions.limits)
-            self._close(row)
-            self.manager.flush()
+        opinions: Opinions = told_ahead(self.strategy, self.simulation.bars) or opinions_of(
+            self.strategy, self.simulation.bars, self.simulation.symbols,
+            self.index.to_pydatetime().tolist(), self.prices, self._told,
+        )  # fmt: skip
+        quiet = Quiet(self, opinions)
+        row, count = 0, len(self.index)
+        with _shown(count, progress) as tell:
+            while row < count:
+                after = quiet.end(row)
+                if after > row:
+                    quiet.pass_by(row, after)
+                else:
+                    self._bar(row, quiet, opinions.limits)
+                    after = row + 1
+                tell(after - row)
+                row = after
+        self.manager.flush()
         self.manager.core.ledger.check()
         self.manager.reconcile(self.venue.positions(), self.venue.account())
 
@@ -210,14 +233,33 @@ class Runner:
         """Return the run as frames."""
         return record_of(self)
 
+    def time(self, row: int) -> datetime:
+        """Return the label of a bar."""
+        return _EPOCH + timedelta(microseconds=int(self._micros[row]))
+
+    def rows(self, times: list[datetime]) -> NDArray[np.intp]:
+        """Return the bars that have these labels."""
+        found: NDArray[np.intp] = self.index.get_indexer(pd.DatetimeIndex(times, tz="UTC"))
+        return found
+
+    def _bar(self, row: int, quiet: Quiet, limits: dict[str, Decimal]) -> None:
+        self._trade(row)
+        closes = self.prices[3, row].tolist()
+        marks = dict(zip(self.simulation.symbols, closes, strict=True))
+        self.venue.mark(marks)
+        self.pilot.mark(marks)
+        quiet.wanted(row)
+        self._decide(row, limits)
+        self._close(row)
+
     def _bars(self, row: int) -> dict[str, Bar]:
-        time, bars = self.times[row], {}
+        time, bars = self.time(row), {}
         for place, symbol in enumerate(self.simulation.symbols):
             bars[symbol] = Bar(symbol, time, *self.prices[:, row, place].tolist())
         return bars
 
     def _trade(self, row: int) -> None:
-        self.clock.advance(self.times[row])
+        self.clock.advance(self.time(row))
         if len(self.simulation.market.events):
             self._accrue(row)
         if not self.venue.is_idle:
@@ -232,14 +274,14 @@ class Runner:
                 self.simulation.symbols, opens, events.tolist(), strict=True
             )
         }
-        self.venue.accrue(due, float(events[0, YEARS]) if row else 0.0, self.times[row])
+        self.venue.accrue(due, float(events[0, YEARS]) if row else 0.0, self.time(row))
         self._listen()
 
     def _close(self, row: int) -> None:
         if self.simulation.terms.at_close > 0.0 and not self.venue.is_idle:
             self.venue.on_close(self._bars(row))
             self._listen()
-        book = self.decider.book
+        book = self.pilot.book
         self.equity[row], self.cash[row] = book.equity(), book.cash
         self.units[row] = [cell.units for cell in book.cells.values()]
 
@@ -249,78 +291,56 @@ class Runner:
             is_new = not isinstance(update, Fill) or (update.venue, update.execution_id) not in seen
             self.manager.update(update)
             if is_new:
-                self.decider.learn(update)
+                self.pilot.learn(update)
+                if isinstance(update, Fill):
+                    order = self.manager.core.ledger.orders[update.order_id]
+                    self.activity.filled(order.strategy, update)
 
     def _decide(self, row: int, limits: dict[str, Decimal]) -> None:
-        equity = self.decider.book.equity()
-        wanted = self._wanted(row, equity)
-        if self.times[row].date() != self._day_start[0]:
-            before = self.equity[row - 1] if row else equity
-            self._day_start = (self.times[row].date(), float(before))
-        for symbol, target in wanted.items():
-            decision = self.decider.decide(symbol, target, equity)
-            if decision is None:
-                continue
+        due = self.simulation.due
+        is_due = None if due is None else bool(due[row])
+        for decision in self.pilot.decisions(self.targets[row], is_due=is_due):
             if decision.cancels is not None:
                 self.manager.cancel(decision.cancels, "a newer decision takes its place")
                 self._listen()
             if decision.side is not None:
-                self._send(row, decision, decision.side, limits.get(symbol, decision.limit))
+                self._send(row, decision, limits.get(decision.symbol))
 
-    def _wanted(self, row: int, equity: float) -> dict[str, float]:
-        """Return the targets to act on: of the bar, or at the end of a period all in force."""
-        told, due = self.targets[row], self.simulation.due
-        if due is not None:
-            told = self._in_force = np.where(np.isnan(told), self._in_force, told)
-            if not due[row]:
-                return {}
-        wanted = dict(zip(self.simulation.symbols, told.tolist(), strict=True))
-        if self.simulation.terms.sizing.mode == 3.0 and not self.decider.is_off(wanted, equity):
-            return {}
-        return wanted
-
-    def _send(self, row: int, decision: Decision, side: Side, limit: Decimal | None) -> None:
-        symbol, time = decision.symbol, self.times[row]
-        is_target = decision.quantity is None
-        intent = Intent(
-            intent_id=client_order_id(self.name, time, symbol),
-            run_id=self.name,
-            strategy=owner(self.strategy, symbol),
-            symbol=symbol,
-            side=side,
-            decided_at=time,
-            quantity=decision.quantity,
-            target=decimal(decision.target, "target") if is_target else None,
-            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-            limit_price=limit,
-            protection=self.protection,
-            reference_price=decimal(self.decider.book.cell(symbol).mark, "price"),
-        )
-        judgement = self.manager.propose(intent, self._context())
+    def _send(self, row: int, decision: Decision, limit: Decimal | None) -> None:
+        intent = self.pilot.intent(decision, self.time(row), limit)
+        judgement = self.manager.propose(intent, self._context(row))
         if judgement is not None and judgement.outcome != "refuse":
-            self.decider.sent(symbol, intent.intent_id)
-            self.wanted[intent.intent_id] = decision.target
+            self.pilot.sent(decision, intent.intent_id)
 
-    def _context(self) -> Context:
-        ledger, book = self.manager.core.ledger, self.decider.book
+    def _day_start(self, row: int) -> float:
+        """Return the equity at the last close of the day before."""
+        first = int(np.searchsorted(self._days, self._days[row]))
+        return float(self.equity[first - 1]) if first else self.simulation.cash
+
+    def _context(self, row: int) -> Context:
+        ledger, book = self.manager.core.ledger, self.pilot.book
+        resting = ledger.open_orders()
         return Context(
             equity=decimal(book.equity(), "equity"),
-            day_start_equity=decimal(self._day_start[1], "equity"),
+            day_start_equity=decimal(self._day_start(row), "equity"),
             prices={
                 symbol: decimal(cell.mark, "price")
                 for symbol, cell in book.cells.items()
                 if cell.mark > 0.0
             },
             positions={s: p.quantity for s, p in ledger.books.positions.items()},
-            reserved={
-                order.symbol: ledger.reserved(order.symbol) for order in ledger.open_orders()
-            },
+            reserved={order.symbol: ledger.reserved(order.symbol) for order in resting},
+            resting=resting,
+            activity=self.activity,
         )
 
 
-def _shown(rows: range, progress: bool) -> Iterable[int]:
+@contextmanager
+def _shown(count: int, progress: bool) -> Iterator[Callable[[int], object]]:
     if not progress:
-        return rows
+        yield lambda _bars: None
+        return
     from tqdm.auto import tqdm
 
-    return tqdm(rows, desc="replay", unit="bar")  # type: ignore[no-any-return]
+    with tqdm(total=count, desc="replay", unit="bar") as bar:
+        yield bar.update

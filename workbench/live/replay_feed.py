@@ -87,11 +87,15 @@ class SimFeed(Outlet):
     store : MarketStore, optional
     clock : Clock
     sleep : callable, optional
+    market : SyntheticFeed, optional
+        To share one; it is left open at the end.
+    tick : float
+        Seconds between two looks at the market.
     """
 
     kinds = frozenset({"quotes", "bars"})
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a market and a clock of its own, or shared ones
         self,
         symbols: Iterable[str],
         timeframe: Timeframe,
@@ -100,6 +104,8 @@ class SimFeed(Outlet):
         *,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
+        market: SyntheticFeed | None = None,
+        tick: float = 1.0,
     ) -> None:
         seconds = timeframe.delta.total_seconds()
         if seconds % 5 or not timeframe.is_intraday:
@@ -110,7 +116,9 @@ class SimFeed(Outlet):
         super().__init__("sim", store or MarketStore(source="synthetic"))
         self._symbols, self._timeframe, self._kinds = tuple(symbols), timeframe, kinds
         self._clock, self._sleep = clock or WallClock(), sleep
-        self._market = SyntheticFeed(self._clock.now(), self._symbols)
+        self._is_own = market is None
+        self._market = market or SyntheticFeed(self._clock.now(), self._symbols)
+        self._tick = tick
 
     async def _run(self) -> None:
         step = self._timeframe.delta
@@ -123,13 +131,15 @@ class SimFeed(Outlet):
                 if "bars" in self._kinds:
                     events += self._bars(now, step, reached)
                 if "quotes" in self._kinds:
-                    events += await asyncio.to_thread(self._market.tick, now)
+                    told = await asyncio.to_thread(self._market.tick, now)
+                    events += [quote for quote in told if quote.symbol in self._symbols]
                 for event in sorted(events, key=time_of):
                     self.metrics.heard(type(event).__name__.lower(), 0.0)
                     self._give(event)
-                await self._sleep(1.0)
+                await self._sleep(self._tick)
         finally:
-            self._market.close()
+            if self._is_own:
+                self._market.close()
 
     def _bars(
         self, now: datetime, step: timedelta, reached: dict[str, datetime]

@@ -14,6 +14,7 @@ __all__ = ["Hours", "Silence", "Watch"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PATIENT = 16
+_NONE = timedelta(0)
 
 
 class Hours:
@@ -105,6 +106,11 @@ class Watch:
         self._heard: dict[str, datetime] = {}
         self._opened: datetime | None = None
         self._hours = hours or Hours()
+        self._slack: dict[str, timedelta] = {}
+
+    def allow(self, symbols: Iterable[str], slack: timedelta) -> None:
+        """Let symbols be silent for longer, of which only bars are told."""
+        self._slack.update(dict.fromkeys(symbols, slack))
 
     def opened(self, now: datetime) -> None:
         """Start anew with a fresh connection."""
@@ -130,7 +136,7 @@ class Watch:
                 continue
             last = max(self._heard.get(symbol, _EPOCH), since, self._opened)
             most_recent = last if most_recent is None else max(most_recent, last)
-            if now - last > self.limit:
+            if now - last > self.limit + self._slack.get(symbol, _NONE):
                 silent.append(symbol)
         if self._patience > 1 and now - self._changed > 20 * self.limit:
             self._patience, self._changed = self._patience // 2, now

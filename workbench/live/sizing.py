@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from workbench.core.fill import Fill
 from workbench.core.money import decimal
@@ -66,11 +67,15 @@ class TargetDecider:
     terms : Terms
     small : int
         Orders not made for the least notional.
+    legs_rest : bool
+        Whether stops lie open at the venue from the entry on, so that only their fills tell
+        that they close the position.
     """
 
     book: FloatBook
     terms: Terms
     small: int = 0
+    legs_rest: bool = False
     _memory: dict[str, _Memory] = field(default_factory=dict)
 
     def decide(self, symbol: str, target: float, equity: float) -> Decision | None:
@@ -83,7 +88,7 @@ class TargetDecider:
         equity : float
             At this close, before anything decided at it.
         """
-        memory = self._memory.setdefault(symbol, _Memory())
+        memory = self._of(symbol)
         cell, sizing = self.book.cell(symbol), self.terms.sizing
         if math.isnan(target) or (sizing.mode == 0.0 and target == memory.last):
             return None
@@ -106,10 +111,21 @@ class TargetDecider:
         limit = None if math.isnan(level) else decimal(level, "limit")
         return Decision(symbol, target, cancels, side, quantity, limit)
 
+    def _of(self, symbol: str) -> _Memory:
+        found = self._memory.get(symbol)
+        if found is None:
+            found = self._memory[symbol] = _Memory()
+        return found
+
+    def last(self, symbol: str) -> float:
+        """Return the target decided on last, 0 before the first."""
+        memory = self._memory.get(symbol)
+        return 0.0 if memory is None else memory.last
+
     def is_off(self, targets: Mapping[str, float], equity: float) -> bool:
         """Tell whether any symbol that may be traded has drifted off its target."""
         for symbol, target in targets.items():
-            memory = self._memory.setdefault(symbol, _Memory())
+            memory = self._of(symbol)
             if math.isnan(target) or memory.leg is not None or target == memory.locked:
                 continue
             cell = self.book.cell(symbol)
@@ -119,16 +135,50 @@ class TargetDecider:
 
     def sent(self, symbol: str, order_id: str) -> None:
         """Learn that an order was made of a decision."""
-        self._memory.setdefault(symbol, _Memory()).pending = order_id
+        self._of(symbol).pending = order_id
+
+    def exits(self, symbol: str, order_id: str) -> None:
+        """Learn that a stop closes the position: its target may not be entered again."""
+        memory = self._of(symbol)
+        memory.leg, memory.locked = order_id, memory.last
+
+    def again(self, symbol: str) -> None:
+        """Forget the last target: what it asked for could not be done."""
+        self._memory.setdefault(symbol, _Memory()).last = math.nan
+
+    def state(self) -> dict[str, dict[str, float | str | None]]:
+        """Return what was decided, by symbol, as plain JSON values."""
+        return {
+            symbol: {
+                "last": None if math.isnan(one.last) else one.last,
+                "locked": None if math.isnan(one.locked) else one.locked,
+                "pending": one.pending,
+                "leg": one.leg,
+            }
+            for symbol, one in self._memory.items()
+        }
+
+    def restore(self, state: Mapping[str, Mapping[str, Any]], open_orders: Container[str]) -> None:
+        """Remember what `state` told; orders that are open no more are left out."""
+        for symbol, one in state.items():
+            locked = math.nan if one["locked"] is None else float(one["locked"])
+            pending, leg = (one[n] if one[n] in open_orders else None for n in ("pending", "leg"))
+            last = math.nan if one["last"] is None else float(one["last"])
+            self._memory[symbol] = _Memory(last, locked, pending, leg)
 
     def learn(self, update: Update) -> None:
         """Learn from the venue; a fill is given once, whoever calls sees to it."""
-        memory = self._memory.setdefault(update.symbol, _Memory())
+        memory = self._of(update.symbol)
         if isinstance(update, Fill):
             self.book.apply(update)
             return
         if isinstance(update, Posting):
             self.book.post(update)
+            return
+        if update.parent_id is not None and self.legs_rest:
+            if update.filled:
+                memory.locked = memory.last
+                memory.leg = update.order_id if update.state.is_open else None
             return
         if not update.state.is_open:
             if memory.pending == update.order_id:
@@ -136,8 +186,7 @@ class TargetDecider:
             if memory.leg == update.order_id:
                 memory.leg = None
         elif update.parent_id is not None and memory.leg != update.order_id:
-            # a stop closes the position: the target it stood for may not be entered again
-            memory.leg, memory.locked = update.order_id, memory.last
+            self.exits(update.symbol, update.order_id)
 
 
 def protection_of(stops: StopCode) -> Protection | None:
@@ -146,7 +195,7 @@ def protection_of(stops: StopCode) -> Protection | None:
     Examples
     --------
     >>> protection_of(StopCode(0.05, math.inf, math.inf))
-    Protection(loss=Decimal('0.05'), profit=None, trail=None)
+    Protection(loss=Decimal('0.05'), profit=None, trail=None, ...)
     """
     values = [None if math.isinf(value) else decimal(value, "stop") for value in stops]
     return Protection(*values) if any(value is not None for value in values) else None

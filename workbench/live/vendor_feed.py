@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from datetime import datetime, timedelta
 from workbench.config import FeedSettings
 from workbench.core.bar import Bar
 from workbench.core.clock import WallClock
-from workbench.core.depth import Depth
 from workbench.core.headline import Headline
 from workbench.core.ports import Clock, Event
 from workbench.core.timeframe import Timeframe
@@ -33,6 +31,7 @@ from workbench.live.market_store import MarketStore
 from workbench.live.outlet import Outlet
 from workbench.live.sequence import Sequence, time_of
 from workbench.live.silence import Hours, Watch
+from workbench.live.sound import is_sound
 from workbench.venues.stream import Connection, Part, VendorStream, Wanted
 
 __all__ = ["Plan", "VendorFeed"]
@@ -124,11 +123,17 @@ class VendorFeed(Outlet):
         lines = []
         for part in self._stream.parts(self._plan.wanted):
             limit = timedelta(seconds=self._patience.mute_seconds)
+            slow: tuple[str, ...] = ()
             if part.wanted.kinds <= {"bars"} and not self._stream.grows:
-                limit += self._plan.base.delta
+                if part.wanted.pulse:
+                    slow = tuple(set(part.wanted.symbols) - set(part.wanted.pulse))
+                else:
+                    limit += self._plan.base.delta
             # news come when they come
             symbols = part.wanted.symbols if part.wanted.kinds != {"news"} else ()
-            lines.append(_Line(part, Watch(symbols, limit, self._stream.calendar, hours)))
+            watch = Watch(symbols, limit, self._stream.calendar, hours)
+            watch.allow(slow, self._plan.base.delta)
+            lines.append(_Line(part, watch))
         return lines
 
     async def _run(self) -> None:
@@ -200,7 +205,7 @@ class VendorFeed(Outlet):
 
     def _take(self, line: _Line, events: Rows[Event], now: datetime) -> None:
         for event in events:
-            if not _is_sound(event):
+            if not is_sound(event):
                 self.metrics.count("malformed")
                 continue
             line.tries = 0
@@ -276,23 +281,3 @@ def _kind(event: Event) -> str:
 
 def _seconds(lag: timedelta) -> float:
     return lag.total_seconds()
-
-
-def _is_sound(event: Event) -> bool:
-    """Tell whether prices and sizes are such; JSON lets NaN and worse through."""
-    if isinstance(event, Headline):
-        return True
-    if isinstance(event, Depth):
-        return all(
-            0 < price < math.inf and 0 <= size < math.inf
-            for price, size in (*event.bids, *event.asks)
-        )
-    if isinstance(event, Trade):
-        return 0 < event.price < math.inf and 0 <= event.size < math.inf
-    if isinstance(event, Bar):
-        return (
-            0 < event.low <= min(event.open, event.close)
-            and max(event.open, event.close) <= event.high < math.inf
-            and (0 <= event.volume < math.inf or math.isnan(event.volume))
-        )
-    return 0 <= event.bid < math.inf and 0 <= event.ask < math.inf

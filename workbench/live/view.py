@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,17 +15,21 @@ from workbench.core.position import Position
 from workbench.core.quote import Quote
 from workbench.risk.halt import Halt, HaltLevel
 from workbench.trading.ledger import Ledger
+from workbench.trading.reconcile import Stood
 from workbench.trading.records import Verdicted
+from workbench.trading.shares import StrategyProfit
 
 __all__ = [
     "Holding",
     "Log",
     "Snapshot",
     "account_row",
+    "difference_row",
     "fill_row",
     "halt_row",
     "holding_row",
     "order_row",
+    "profit_row",
     "quote_row",
     "refusal_row",
 ]
@@ -97,6 +101,14 @@ class Snapshot:
         Why trading is off; empty while it is on.
     day_start : Decimal
         Equity when the day began, in UTC.
+    halts : tuple of Halt
+        Every scope that is raised, symbols and strategies too.
+    unvalued : mapping of str to Decimal
+        What the equity leaves out for want of a rate.
+    profits : tuple of StrategyProfit
+        What each strategy has earned.
+    differences : tuple of Stood
+        What the venue's last statement says otherwise.
     """
 
     time: datetime
@@ -112,6 +124,10 @@ class Snapshot:
     equity: Decimal
     day_start: Decimal
     log: Log
+    halts: tuple[Halt, ...] = ()
+    unvalued: Mapping[str, Decimal] = field(default_factory=dict)
+    profits: tuple[StrategyProfit, ...] = ()
+    differences: tuple[Stood, ...] = ()
 
     @property
     def is_halted(self) -> bool:
@@ -171,7 +187,7 @@ def quote_row(quote: Quote, source: str) -> dict[str, Any]:
 
 def halt_row(halt: Halt) -> dict[str, Any]:
     """Return the kill switch as plain JSON values."""
-    return _row(halt, "level", "reason", "actor", "time")
+    return _row(halt, "level", "scope", "reason", "actor", "time")
 
 
 def account_row(shot: Snapshot) -> dict[str, Any]:
@@ -182,6 +198,20 @@ def account_row(shot: Snapshot) -> dict[str, Any]:
         "quotes": shot.source,
         "halt": shot.halt.level.value,
     }
+
+
+def profit_row(profit: StrategyProfit) -> dict[str, Any]:
+    """Return what a strategy has earned as plain JSON values."""
+    return _row(
+        profit, "strategy", "total", "realised", "unrealised", "fees", "carried", "value",
+        "is_whole",
+    )  # fmt: skip
+
+
+def difference_row(stood: Stood) -> dict[str, Any]:
+    """Return a difference to the venue's statement as plain JSON values."""
+    row = _row(stood.difference, "name", "ours", "theirs", "missing", "is_cash")
+    return {**row, **_row(stood, "since", "is_confirmed")}
 
 
 def _row(thing: Any, *names: str) -> dict[str, Any]:
