@@ -13,9 +13,11 @@ from workbench.live.ticket import Ticket
 from workbench.live.view import Snapshot
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.server import figures, tables
+from workbench.server.limit_bars import limit_bars
 from workbench.server.look import note, part, tiles
 from workbench.server.pages import Context, View
 from workbench.server.parts import card, chart_pane, framed, remember, table
+from workbench.server.strategies import StrategyTable
 
 TITLE = "Desk"
 ORDER = 3
@@ -31,8 +33,8 @@ WIDTHS = {
 
 def page(context: Context) -> View:
     board = DeskBoard(context)
-    board.show_all()
-    pn.state.add_periodic_callback(context.guarded(board.show_new), 1_000)
+    board.show()
+    context.every(1.0, board.show)
     return View(main=board.main, sidebar=board.sidebar, on_theme=[board.set_theme])
 
 
@@ -41,7 +43,7 @@ class DeskBoard:
 
     def __init__(self, context: Context) -> None:
         self.context, self.theme, self.desk = context, context.theme, context.services.desk
-        self.seen, self.chart = -1, None
+        self.seen, self.chart, self.told = -1, None, set()
         shot = self.desk.snapshot()
         self.strip = part(margin=(12, 12, 4, 12))
         self._make_ticket()
@@ -61,16 +63,26 @@ class DeskBoard:
             height=300,
         )
         self.fills = table(tables.fills(shot), "No fill yet.", height=300)
+        self.strategies = StrategyTable(context)
+        self.profits = table(
+            tables.profits(shot), "No profit, no loss: nothing was filled yet.", height=300
+        )
+        self.limits = part(margin=(10, 14, 14, 14))
         self.orders.on_click(context.guarded(self._cancel), column="End")
         tabs = ui.Tabs(
             ("Orders", self.orders),
             ("Positions", self.positions),
             ("Fills", self.fills),
+            ("Strategies", self.strategies.table),
+            ("Profit", self.profits),
+            ("Limits", self.limits),
             dynamic=True,  # a table that is not on the screen takes no rows
             sizing_mode="stretch_width",
         )
         chart = card(self.pane, margin=(8, 12, 8, 12))
-        self.main = [self.strip, chart, card(tabs, margin=(4, 12, 12, 12))]
+        self.main = [
+            self.strip, chart, card(tabs, margin=(4, 12, 12, 12)), self.strategies.dialog
+        ]  # fmt: skip
 
     def _make_ticket(self) -> None:
         may_trade = self.context.who.may("trade")
@@ -112,8 +124,9 @@ class DeskBoard:
 
     def _other_symbol(self) -> None:
         self._other_kind()
-        self.chart = None
-        self.show_new()
+        with self.context.turn:
+            self.chart = None
+            self.show()
 
     def _send(self, side: str) -> None:
         price = None if self.kind.value == "market" else _number(self.price.value, "the price")
@@ -137,39 +150,45 @@ class DeskBoard:
         else:
             words = f"{side.capitalize()} {order.quantity:f} {order.symbol}: {order.state.value}."
             self.answer.object = note(words, "good")
-        self.show_all()
+        self.show()
 
     def _cancel(self, event) -> None:
         order_id = self.orders.value["order_id"].iloc[event.row]
         if self.orders.value["End"].iloc[event.row]:
             self.desk.wait(self.desk.cancel(order_id, self.context.who))
-        self.show_all()
+        self.show()
 
     # what is shown
 
-    def show_new(self) -> None:
+    def show(self) -> None:
         """Show prices, and the tables where something has happened."""
-        shot = self.desk.snapshot()
-        if shot.changes != self.seen:
-            self.seen = shot.changes
-            self._show_tables(shot)
-        self._show_prices(shot)
-
-    def show_all(self) -> None:
-        """Show everything; `show_new` repeats the tables, which a page may miss while it loads."""
-        shot = self.desk.snapshot()
-        self._show_tables(shot)
-        self._show_prices(shot)
+        with self.context.turn:
+            shot = self.desk.snapshot()
+            if shot.changes != self.seen:
+                self._show_tables(shot)
+                self.seen = shot.changes
+            self._show_prices(shot)
 
     def _show_tables(self, shot: Snapshot) -> None:
         self.orders.value = tables.blotter(shot)
         self.fills.value = tables.fills(shot)
+        for halt in shot.halts:
+            if halt not in self.told:
+                self.told.add(halt)
+                what = f"{halt.scope} is halted ({halt.level.value.replace('_', ' ')})"
+                self.context.say(
+                    f"{what} by {halt.actor}: {halt.reason or 'no reason given'}", "bad"
+                )
         if shot.failure:
             self.context.say(f"The desk is not trading: {shot.failure}", "bad")
 
     def _show_prices(self, shot: Snapshot) -> None:
         self.strip.object = tiles(figures.desk_tiles(shot))
+        version, uses = self.desk.limits()
+        self.limits.object = limit_bars(uses, version)
         self.positions.value = tables.holdings(shot.holdings)
+        self.strategies.show()
+        self.profits.value = tables.profits(shot)
         symbol = self.symbol.value
         quote = shot.quotes[symbol]
         word, since = figures.age(quote.time, shot.time)
@@ -178,6 +197,11 @@ class DeskBoard:
             f"<div><small>Ask</small><b>{quote.ask:,.2f}</b></div></div>"
             f'<p class="muted" style="margin:8px 2px 0"><span class="dot {word}"></span>'
             f"{word}, {since} · synthetic quotes</p>"
+        )
+        self.quote.object += "".join(
+            note(f"{halt.level.value.replace('_', ' ').capitalize()}: {halt.reason}", "bad")
+            for halt in shot.halts
+            if halt.scope == f"symbol:{symbol}"
         )
         bars = self.desk.bars(symbol, SECONDS, 240)
         fills = tables.fills_of(shot, symbol)

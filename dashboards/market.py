@@ -1,4 +1,4 @@
-"""Candles, volume and any indicator of a symbol, with the fills of a strategy."""
+"""Candles, volume and any indicator of a symbol, with the fills of a strategy and the news."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workbench.server import figures
 from workbench.server.jobs import Wanted, run
 from workbench.server.layers import CHOICES, layers
 from workbench.server.look import empty, part, tiles
+from workbench.server.message_board import MessageBoard
 from workbench.server.pages import Context, View
 from workbench.server.parts import card, chart_pane, framed, range_buttons, remember, visible
 from workbench.strategy import registry
@@ -62,7 +63,13 @@ class Market:
         self.nothing = part(visible=False, margin=12)
         self.ranges = range_buttons(context, lambda: self.chart)
         self.sidebar = [self.source, self.symbol, self.timeframe, self.indicators, self.fills]
-        self.main = [self.strip, card(self.ranges, self.pane), self.nothing]
+        self.board = MessageBoard(context, lambda: context.draw(self._flag))
+        self.main = [
+            self.strip,
+            card(self.ranges, self.pane),
+            card(self.board.view),
+            self.nothing,
+        ]
         remember(symbol=self.symbol, timeframe=self.timeframe, source=self.source, fills=self.fills)
         self._offer()
         changed = context.guarded(lambda _: self.refresh())
@@ -112,6 +119,13 @@ class Market:
         options = ChartOptions(symbol=self.symbol.value, height=370, visible=visible(self.ranges))
         self.chart = MarketChart(*given, theme=self.theme, options=options)
         self.pane.object = framed(self.chart.layout)
+        # a search that cannot be read says so, beside the chart that is there
+        self.board.show(self.symbol.value)
+        self.context.draw(self._flag)
+
+    def _flag(self) -> None:
+        if self.chart is not None:
+            self.chart.set_messages(self.board.found)
 
     def set_theme(self, theme: str) -> None:
         """Repaint the chart."""

@@ -1,9 +1,9 @@
-"""What tests of several floors share: a real browser, and pages that may not leave the machine."""
+"""What tests of several floors share: a browser, pages that may not leave the machine, vendors."""
 
+import contextlib
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -43,7 +43,7 @@ def chromium():
 def visit(chromium):
     """Open a file and fail on any error in its console and any request that leaves it."""
 
-    @contextmanager
+    @contextlib.contextmanager
     def opened(path, width=1280, height=900):
         page = chromium.new_page(viewport={"width": width, "height": height})
         asked, said = [], []
@@ -67,3 +67,34 @@ def no_left_documents(request):
     module = sys.modules.get("bokeh.io.doc")
     if module is not None and request.path.parent.name not in ("server", "browser"):
         module._PATCHED_CURDOCS.clear()
+
+
+QUICK_FEEDS = """
+[feeds]
+mute_seconds = 30
+tolerance_seconds = 0.02
+grace_seconds = 0.05
+longest_wait_seconds = 0.2
+"""
+
+
+@pytest.fixture
+async def vendor(tmp_path):
+    """Start a vendor; return its stream's server, its history's server, and the settings."""
+    from workbench.config import load_settings
+    from workbench.testing.exchange_sockets import EXCHANGE_STREAMS
+    from workbench.testing.sockets import STREAMS
+    from workbench.testing.wire import WireServer
+    from workbench.testing.workspace import VENDORS, point_at
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(name, feeds=QUICK_FEEDS, **terms):
+            history = stack.enter_context(WireServer(VENDORS[name]()))
+            stream = await stack.enter_async_context({**STREAMS, **EXCHANGE_STREAMS}[name]())
+            point_at(tmp_path, {name: history}, {name: stream.url}, **terms)
+            with (tmp_path / "workbench.toml").open("a") as file:
+                file.write(feeds)
+            return stream, history, load_settings(tmp_path)
+
+        yield start

@@ -30,7 +30,11 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.costs.costs import Costs
     from workbench.data.actions import actions, record_actions
     from workbench.data.align import align
+    from workbench.data.hours import hours, phases
     from workbench.data.loader import bars
+    from workbench.data.message_columns import with_messages
+    from workbench.data.messages import messages, note
+    from workbench.data.news import fetch_messages
     from workbench.data.own_sources import source
     from workbench.data.plan import plan
     from workbench.data.quality import quality
@@ -39,8 +43,10 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.sql import sql
     from workbench.data.universe import Universe, universe
     from workbench.live.compare import compare
+    from workbench.live.divergence import reconcile
     from workbench.live.feeds import feed
     from workbench.live.replay import replay
+    from workbench.live.why import why
     from workbench.research.check import check
     from workbench.research.holdout import holdout
     from workbench.research.sweep import sweep
@@ -53,6 +59,7 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.strategy.learning import LearningStrategy
     from workbench.strategy.parameters import param
     from workbench.strategy.sleeves import Sleeves
+    from workbench.trading.execution import face as execution
     from workbench.venues.files.reader import load_bars_file
 
 __version__ = "0.1.0"
@@ -72,9 +79,15 @@ _FACE = {
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
     "sql": "workbench.data.sql:sql",
     "revisions": "workbench.runs.revisions:revisions",
+    "messages": "workbench.data.messages:messages",
+    "fetch_messages": "workbench.data.news:fetch_messages",
+    "with_messages": "workbench.data.message_columns:with_messages",
+    "note": "workbench.data.messages:note",
     "quality": "workbench.data.quality:quality",
     "resample": "workbench.data.resample:resample",
     "align": "workbench.data.align:align",
+    "hours": "workbench.data.hours:hours",
+    "phases": "workbench.data.hours:phases",
     # indicators
     "ta": "workbench.indicators",
     # strategies
@@ -105,6 +118,9 @@ _FACE = {
     # replay and trading
     "replay": "workbench.live.replay:replay",
     "compare": "workbench.live.compare:compare",
+    "execution": "workbench.trading.execution.face",
+    "why": "workbench.live.why:why",
+    "reconcile": "workbench.live.divergence:reconcile",
     "RiskLimits": "workbench.config:RiskLimits",
     "Signal": "workbench.core.signal:Signal",
     # the rest
@@ -135,17 +151,24 @@ __all__ = [
     "check",
     "compare",
     "errors",
+    "execution",
     "feed",
     "fees",
+    "fetch_messages",
     "financing",
     "holdout",
+    "hours",
     "load_bars_file",
     "load_run",
     "load_settings",
+    "messages",
+    "note",
     "param",
+    "phases",
     "plan",
     "plots",
     "quality",
+    "reconcile",
     "record_actions",
     "replay",
     "resample",
@@ -160,6 +183,8 @@ __all__ = [
     "ta",
     "universe",
     "walk_forward",
+    "why",
+    "with_messages",
 ]
 
 

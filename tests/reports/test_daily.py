@@ -95,7 +95,7 @@ def test_the_report_is_whole_and_opens_without_a_network(tmp_path, visit):
     report = run_report(NOTEBOOK, given, tmp_path)
     text = report.html.read_text(encoding="utf-8")
     assert "Friday, 29 June 2012" in text
-    for heading in ("What to look at", "What moved", "How it has done", "Risk"):
+    for heading in ("What to look at", "What moved", "How it has done", "Live, beside", "Risk"):
         assert heading in text
     assert report.html.stat().st_size < 3_000_000
     with visit(report.html) as tab:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import replace
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -264,6 +265,138 @@ def test_a_viewer_may_look_only(eve, method, path):
     assert answer.status_code == 403
     assert "viewer" in answer.json()["detail"]
     assert eve.get("/api/v1/orders").status_code == 200
+
+
+def test_a_halt_has_a_level_and_a_scope(served, tom, ada):
+    body = {"level": "reduce_only", "scope": "symbol:ACME/USD", "reason": "odd"}
+    assert tom.post("/api/v1/halt", json=body).json()["scope"] == "symbol:ACME/USD"
+    read = tom.get("/api/v1/halt").json()
+    assert (read["level"], read["is_proven"]) == ("run", True)  # the desk as a whole goes on
+    assert [(one["scope"], one["level"]) for one in read["halts"]] == [
+        ("symbol:ACME/USD", "reduce_only")
+    ]
+    order = {"symbol": "ACME/USD", "side": "buy", "quantity": "1"}
+    assert tom.post("/api/v1/orders", json=order).json()["rule"] == "halt"
+    assert tom.post("/api/v1/orders", json={**order, "symbol": "BOLT/USD"}).status_code == 201
+    higher = {**body, "level": "no_new_orders"}
+    assert tom.post("/api/v1/halt", json=higher).status_code == 200
+    assert tom.post("/api/v1/halt", json=body).status_code == 403  # lower is an admin's
+    where = {"reason": "fine", "scope": "symbol:ACME/USD"}
+    assert tom.delete("/api/v1/halt", params=where).status_code == 403
+    assert ada.delete("/api/v1/halt", params=where).json()["level"] == "run"
+    assert tom.get("/api/v1/halt").json()["halts"] == []
+    assert tom.post("/api/v1/halt", json={"scope": "everything"}).status_code == 422
+
+
+def test_profit_by_strategy_adds_up_to_the_account(served, tom, eve):
+    order = {"symbol": "ACME/USD", "side": "buy", "quantity": "3"}
+    assert tom.post("/api/v1/orders", json=order, timeout=60).status_code == 201
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told = eve.get("/api/v1/profit").json()
+        mine = [one for one in told["strategies"] if one["strategy"] == "manual:tom"]
+        if mine:
+            break
+    assert Decimal(mine[0]["value"]) > 0
+    assert mine[0]["is_whole"]
+    total = sum(Decimal(one["total"]) for one in told["strategies"])
+    assert total == Decimal(told["equity"]) - 1_000_000
+    assert told["unvalued"] == {}
+    for one in told["strategies"]:
+        parts = [Decimal(one[name]) for name in ("realised", "unrealised", "carried")]
+        assert sum(parts) - Decimal(one["fees"]) == Decimal(one["total"])
+
+
+def test_a_difference_is_told_and_taken_over_by_an_admin_only(served, tom, ada, eve):
+    told = eve.get("/api/v1/reconcile").json()
+    assert set(told["answered"]) == {"in_flight", "fills", "orders", "statement", "deep"}
+    assert told["halted"] == []
+    venue = served.running.config.app.state.services.desk.desk.engine.account.broker.venue
+    venue.state.statement.cash -= Decimal("0.01")
+    body = {"reason": "a fee", "names": ["USD"]}
+    for client in (eve, tom):
+        assert client.post("/api/v1/reconcile/adopt", json=body).status_code == 403
+    assert ada.post("/api/v1/reconcile/adopt", json={"names": []}).status_code == 422
+    (taken,) = ada.post("/api/v1/reconcile/adopt", json=body).json()
+    assert taken["name"] == "USD"
+    assert Decimal(taken["ours"]) - Decimal(taken["theirs"]) == Decimal("0.01")
+    again = ada.post("/api/v1/reconcile/adopt", json=body)
+    assert (again.status_code, "nothing to take over" in again.json()["detail"]) == (409, True)
+    strategies = eve.get("/api/v1/profit").json()["strategies"]
+    (own,) = [one for one in strategies if one["strategy"] == "account"]
+    assert Decimal(own["carried"]) == Decimal("-0.01")
+
+
+def test_limits_are_read_and_changed_by_who_may(served, tom, ada, eve):
+    read = eve.get("/api/v1/limits").json()
+    by_name = {one["name"]: one for one in read["limits"]}
+    assert by_name["max_gross"]["limit"] == "2.0"
+    assert 0 <= by_name["max_gross"]["share"] <= 1
+    assert by_name["max_net"]["limit"] is None
+    tighter = {"limits": {"max_order_quantity": 5}, "reason": "a quiet day"}
+    assert eve.patch("/api/v1/limits", json=tighter).status_code == 403
+    changed = tom.patch("/api/v1/limits", json=tighter).json()
+    assert (changed["actor"], changed["before"], changed["after"]) == (
+        "tom", {"max_order_quantity": None}, {"max_order_quantity": 5}
+    )  # fmt: skip
+    order = {"symbol": "ACME/USD", "side": "buy", "quantity": "6", "order_id": "too-much-1"}
+    refused = tom.post("/api/v1/orders", json=order)
+    assert (refused.status_code, refused.json()["rule"]) == (409, "order_quantity")
+    told = eve.get("/api/v1/why/too-much-1").json()
+    assert "order quantity of 6 is above the limit of 5" in told["answer"]
+    assert {"rule": "order_quantity", "outcome": "refuse", "limit": "5.0"}.items() <= next(
+        one for one in told["verdicts"] if one["outcome"] == "refuse"
+    ).items()
+    assert eve.get("/api/v1/why/never-heard-of").status_code == 404
+    looser = {"limits": {"max_order_quantity": None}, "reason": "done"}
+    assert tom.patch("/api/v1/limits", json=looser).status_code == 403
+    assert ada.patch("/api/v1/limits", json=looser).json()["version"] == changed["version"] + 1
+    last, first = eve.get("/api/v1/limits/changes", params={"limit": 2}).json()
+    assert (last["actor"], last["reason"], first["actor"]) == ("ada", "done", "tom")
+    for bad in (
+        {"limits": {"max_gros": 1}, "reason": "x"},
+        {"limits": {"max_gross": -1}, "reason": "x"},
+        {"limits": {"max_gross": 1}, "reason": ""},
+        {"limits": {}, "reason": "x"},
+    ):
+        assert ada.patch("/api/v1/limits", json=bad).status_code == 422, bad
+
+
+def test_strategies_are_started_paused_resumed_and_ended_by_who_may(served, tom, ada, eve):
+    where = "/api/v1/deployments"
+    body = {"strategy": "SmaCross", "params": {"fast": 2, "slow": 5}, "symbols": ["ACME/USD"],
+            "timeframe": "5s", "share": 0.5}  # fmt: skip
+    assert eve.post(where, json=body).status_code == 403
+    begun = tom.post(where, json=body, timeout=60)
+    assert begun.status_code == 201, begun.text
+    assert (begun.json()["state"], begun.json()["params"]) == ("running", {"fast": 2, "slow": 5})
+    assert float(begun.json()["profit"]) == 0.0
+    assert tom.post(where, json=body, timeout=60).status_code == 422  # the name is taken
+    for bad in ({"strategy": "SmaCros"}, {"params": {"fast": 900}}, {"symbols": ["NONE"]},
+                {"share": 0.6, "name": "b"}):  # fmt: skip
+        assert tom.post(where, json={**body, **bad}, timeout=60).status_code == 422, bad
+    pause = f"{where}/SmaCross/pause"
+    assert eve.post(pause, json={}).status_code == 403
+    paused = ada.post(pause, json={"reason": "odd prices"}).json()
+    assert (paused["state"], paused["reason"]) == ("paused", "odd prices (ada)")
+    assert [one["state"] for one in eve.get(where).json()] == ["paused"]
+    assert tom.post(f"{where}/SmaCross/resume", json={}).json()["state"] == "running"
+    assert tom.post(f"{where}/Nobody/pause", json={}).status_code == 404
+    ended = tom.post(f"{where}/SmaCross/end", json={"reason": "done"}).json()
+    assert ended["state"] == "ended"
+    assert tom.post(f"{where}/SmaCross/resume", json={}).status_code == 422
+    kept = [
+        (one["actor"], one["before"], one["after"])
+        for one in eve.get("/api/v1/limits/changes").json()
+        if one["subject"] == "strategy:desk:SmaCross"
+    ]
+    assert kept == [
+        ("tom", "running", "ended"), ("tom", "paused", "running"), ("ada", "running", "paused"),
+        ("tom", "", "running"),
+    ]  # fmt: skip
+    again = tom.post(where, json=body, timeout=60).json()
+    assert (again["state"], again["run_id"] != ended["run_id"]) == ("running", True)
+    assert tom.post(f"{where}/SmaCross/end", json={}).status_code == 200
 
 
 def test_halt_and_resume(served, tom, ada):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -89,8 +90,8 @@ async def test_many_threads_see_books_that_agree(bridge):
 
     looking = [asyncio.to_thread(look) for _ in range(4)]
     work = asyncio.gather(*looking)
-    for _ in range(10):
-        await filled(bridge, await bridge.place(TICKET, TRADER))
+    for quantity in range(1, 11):
+        await filled(bridge, await bridge.place(replace(TICKET, quantity=quantity), TRADER))
     await work
 
 
@@ -140,5 +141,5 @@ async def test_the_strip_says_where_the_desk_stands(bridge):
     assert shown()["Desk"] == ("Trading", "simulated venue")
     await bridge.halt(TRADER, "odd")
     assert shown()["Desk"] == ("Halted", "by tom")
-    bridge.desk.failure = "the books differ"
+    bridge.desk.engine.account.failure = "the books differ"
     assert shown()["Desk"] == ("Off", "until a restart")

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import re
+import time
 import zlib
 
 import pytest
@@ -275,3 +276,19 @@ async def test_an_open_socket_ends_with_its_session(is_known):
     await asyncio.wait_for(guard(scope, receive, send), 10)
     assert seen == ["websocket.disconnect"]
     assert sent[-1]["code"] == (4401 if is_known else 1013)
+
+
+def test_a_reader_who_leaves_is_let_go(served, ada):
+    pages, cookie = served.running.config.app.state.pages, ada.cookies["wb_session"]
+    others = set(pages._clients)
+    token = page_token(ada.get("/plain").text)
+    with open_socket(served, "/plain/ws", token=token, origin=served.base, cookie=cookie) as reader:
+        assert "ACK" in reader.recv(timeout=20)
+        (connection,) = set(pages._clients) - others
+        session = connection.session
+        assert session.connection_count == 1
+    deadline = time.monotonic() + 20
+    while session.connection_count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert session.connection_count == 0
+    assert connection not in pages._clients

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import weakref
 
+import panel as pn
 import pytest
 from bokeh.document import Document
 from bokeh.server.contexts import BokehSessionContext
@@ -105,3 +107,13 @@ def test_a_page_that_has_ended_draws_nothing_and_complains_of_nothing(caplog):
     assert called == [2]
     assert [said for said in caplog.records if said.name == "workbench.pages"] == []
     loop.close()
+
+
+async def test_what_is_done_again_and_again_turns_no_wheel():
+    said = []
+    context = Context(None, Identity("ada", ()), "dark")
+    context.every(0.01, lambda: said.append(pn.state.busy))
+    async with asyncio.timeout(20):
+        while len(said) < 3:
+            await asyncio.sleep(0.01)
+    assert not any(said)

@@ -8,7 +8,24 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import data, demo, doctor, reports, research, runs, serve, sources, workspace
+from workbench.cli import (
+    data,
+    demo,
+    divergence,
+    doctor,
+    halt,
+    messages,
+    reconcile,
+    reports,
+    research,
+    runs,
+    serve,
+    sources,
+    stages,
+    trade,
+    why,
+    workspace,
+)
 from workbench.cli.show import err, out
 from workbench.errors import UsageError, WorkbenchError
 
@@ -28,6 +45,7 @@ app = typer.Typer(
 
 _START = "Start here"
 _RESEARCH = "Research"
+_TRADE = "Trade"
 _SERVE = "Serve and report"
 
 app.command(rich_help_panel=_START)(demo.demo)
@@ -38,8 +56,17 @@ app.command(rich_help_panel=_RESEARCH)(research.strategies)
 app.command(rich_help_panel=_RESEARCH)(research.backtest)
 app.command(rich_help_panel=_RESEARCH)(research.check)
 app.add_typer(data.app, name="data", rich_help_panel=_RESEARCH)
+app.add_typer(messages.app, name="messages", rich_help_panel=_RESEARCH)
 app.add_typer(sources.app, name="source", rich_help_panel=_RESEARCH)
 app.add_typer(runs.app, name="runs", rich_help_panel=_RESEARCH)
+app.command(rich_help_panel=_TRADE)(trade.trade)
+app.command(rich_help_panel=_TRADE)(trade.status)
+app.add_typer(stages.app, name="strategy", rich_help_panel=_TRADE)
+app.command(rich_help_panel=_TRADE)(halt.halt)
+app.command(rich_help_panel=_TRADE)(halt.flatten)
+app.command(rich_help_panel=_TRADE)(reconcile.reconcile)
+app.command(rich_help_panel=_TRADE)(why.why)
+app.command(rich_help_panel=_TRADE)(divergence.divergence)
 app.command(rich_help_panel=_SERVE)(serve.serve)
 app.add_typer(serve.users, name="user", rich_help_panel=_SERVE)
 app.add_typer(reports.app, name="report", rich_help_panel=_SERVE)

@@ -6,6 +6,7 @@ import importlib
 import platform
 import shutil
 import socket
+import sqlite3
 import sys
 import tempfile
 import warnings
@@ -61,6 +62,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", "bad", error.message, "correct the key or the value")
         return
     yield Finding("settings", "ok", f"workspace {settings.workspace}")
+    yield _sqlite()
     for look in (_folder, _database, _port):
         yield look(settings)
     yield _kernel()
@@ -146,6 +148,16 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", "ok", f"{shown} at revision {present}")
     mend = "nothing to do: `workbench serve` brings it up to date"
     return Finding("database", "warn", f"{shown} at revision {present}", mend)
+
+
+def _sqlite() -> Finding:
+    library = importlib.import_module("workbench.store.library")
+    said = f"SQLite {sqlite3.sqlite_version}"
+    if not library.has_wal_reset_bug(sqlite3.sqlite_version_info):
+        return Finding("SQLite", "ok", said)
+    said += ": two writers at one instant could damage a database; the workbench's take turns"
+    mend = "write to the workbench's database with nothing else, or use SQLite 3.51.3"
+    return Finding("SQLite", "warn", said, mend)
 
 
 def _port(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ _MODULES = (
     "cone",
     "distribution",
     "equity",
+    "execution",
     "heatmap",
     "market",
     "monthly",

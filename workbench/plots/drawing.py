@@ -36,7 +36,7 @@ from workbench.plots.theme import DARK, FONT, Painter
 
 __all__ = ["Drawing", "role_of", "written"]
 
-_TAG_WIDTH = 46
+_TAG_WIDTH = 52
 _DATES_HEIGHT = 30
 _FORMATS = {"%": "0.[0]%", "m": "0.[0]a", "": "0,0.[00]"}
 
@@ -154,7 +154,9 @@ class Drawing:
         drawn: Any = self.figure(height, f"price{digits}")
         if log:
             drawn.y_scale = LogScale()
-            drawn.right[0].ticker = LogTicker(desired_num_ticks=max(3, height // 60))
+            drawn.right[0].ticker = LogTicker(
+                mantissas=[1, 2, 5], desired_num_ticks=max(4, height // 50)
+            )
             self._name(drawn, "log scale")
         colours = {"field": "rising", "transform": self.mapper}
         self.lines(drawn, overlays, 0)

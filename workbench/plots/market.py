@@ -20,9 +20,12 @@ from bokeh.models import ColumnDataSource, CustomJS, Range1d
 from bokeh.models.layouts import Column
 from bokeh.models.widgets import Div
 
+from workbench.data.known import known_of
+from workbench.data.schema import describe
 from workbench.errors import UsageError
 from workbench.plots.chartdata import CLIENT_LIMIT, MARGIN, VIEW_LIMIT, ChartData
 from workbench.plots.drawing import Drawing, role_of
+from workbench.plots.flags import Flags
 from workbench.plots.inline import is_served
 from workbench.plots.panes import Line, Pane, as_lines
 from workbench.plots.reduce import aggregate
@@ -224,6 +227,19 @@ class MarketChart:
             self.x_range.update(start=start, end=stop)
         self.source.data, self._loaded = self._data.view(start, stop)
 
+    def set_messages(self, messages: pd.DataFrame | None) -> None:
+        """Show messages as flags at the bars with which they were known.
+
+        Parameters
+        ----------
+        messages : pandas.DataFrame, optional
+            As ``wb.messages`` returns them; None takes the flags away.
+        """
+        told = describe(self._bars)
+        known = known_of(self._bars, told.timeframe, told.calendar)
+        places = self._data.index.searchsorted(pd.DatetimeIndex(self._bars.index), side="right") - 1
+        self.flags.show(known, messages, places)
+
     def set_theme(self, theme: str | Theme) -> None:
         """Repaint everything."""
         self._painter.use(theme)
@@ -238,7 +254,7 @@ class MarketChart:
     def _load(self, bars: pd.DataFrame, fills: pd.DataFrame | None, symbol: str) -> None:
         values = [line.values for _, line, _ in self._all_lines()]
         carried = None if self._served else self.options.carried
-        self._data = ChartData.of(bars, values, carried=carried)
+        self._data, self._bars = ChartData.of(bars, values, carried=carried), bars
         self._symbol = symbol
         self.fills_source.data = self._data.marks(fills)
         whole = self._data.columns if self._data.in_browser else {"time": np.empty(0)}
@@ -274,6 +290,7 @@ class MarketChart:
         )
         digits = self._data.digits
         price = drawing.price(options.height, digits, self._overlays, log=options.log)
+        self.flags = Flags(price, self._painter)
         self.figures: list[Any] = [price]
         if options.volume:
             self.figures.append(drawing.volume())

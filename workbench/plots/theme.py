@@ -95,7 +95,11 @@ class Theme:
             "pointer": self.text,
             **{f"s{i}": c for i, c in enumerate(self.series)},
         }
-        shape = f".tag{{font:11px {FONT};padding:2px 5px;border-radius:3px;white-space:nowrap}}"
+        # as far from the scale as its labels, so that it covers the one it stands before
+        shape = (
+            f".tag{{font:11px {FONT};padding:2px 6px 2px 15px;"
+            "border-radius:3px;white-space:nowrap}"
+        )
         return shape + "".join(
             f".tag.{name}{{background:{ground};color:{self.surface}}}"
             for name, ground in grounds.items()

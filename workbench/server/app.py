@@ -21,8 +21,19 @@ from workbench.server import home, html, login, problems
 from workbench.server.components import ComponentFiles
 from workbench.server.guard import Guard, Rules
 from workbench.server.keys import secret_key
+from workbench.server.leaving import Leaving
 from workbench.server.pages import Context, PageFile, discover, failure, reader, safe, view_of
-from workbench.server.routes import data, orders, research, socket, system
+from workbench.server.routes import (
+    books,
+    data,
+    deployments,
+    messages,
+    orders,
+    research,
+    risk,
+    socket,
+    system,
+)
 from workbench.server.services import Services, open_services
 from workbench.server.shell import shell
 from workbench.server.strict import StrictJson
@@ -39,8 +50,9 @@ _IDENTITY = [
 ]  # fmt: skip
 _LEFT = "ServerConnection.session"
 _TAGS = [
-    {"name": "data", "description": "Symbols and bars."},
+    {"name": "data", "description": "Symbols, bars, news and notes."},
     {"name": "research", "description": "Strategies and backtests."},
+    {"name": "risk", "description": "Limits, what is used of them, and why nothing happened."},
     {"name": "desk", "description": "Orders, positions, account and the kill switch."},
 ]
 
@@ -90,14 +102,19 @@ def create_app(settings: Settings) -> FastAPI:
         home.router,
         system.router,
         data.router,
+        messages.router,
         research.router,
         orders.router,
+        books.router,
+        risk.router,
+        deployments.router,
         socket.router,
     ):
         app.include_router(router)
     _mount_pages(app, services)
     app.add_middleware(ComponentFiles)
     app.add_middleware(StrictJson)
+    app.add_middleware(Leaving)
     app.add_middleware(
         Guard,
         sessions=services.sessions,
@@ -144,7 +161,7 @@ def _mount_pages(app: FastAPI, services: Services) -> None:
         handler.addFilter(_OfLeavers())
     pages = discover(services.settings)
     settings = services.settings
-    add_applications(
+    app.state.pages = add_applications(
         {f"/{page.slug}": _page_function(page, pages, services) for page in pages},
         app=app,
         title={f"/{page.slug}": f"{page.title} · Workbench" for page in pages},

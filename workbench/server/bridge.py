@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Mapping
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from workbench.core.order import Order
 from workbench.core.ports import Bus
 from workbench.errors import InvariantError, OutcomeUnknownError, UnavailableError
+from workbench.live.at_work import AtWork
+from workbench.live.deployment import Deployment
 from workbench.live.desk import Desk
+from workbench.live.reconciling import Reconciled
 from workbench.live.ticket import Ticket
 from workbench.live.view import Snapshot
 from workbench.risk.halt import Halt, HaltLevel
+from workbench.risk.limits import loosened
+from workbench.risk.usage import Use, usage
 from workbench.server.identity import Identity, authorize
+from workbench.store.risk import Change
+from workbench.trading.books import Difference
 
-__all__ = ["Bridge"]
+__all__ = ["Bridge", "Move"]
 
 T = TypeVar("T")
+Move = Literal["pause", "resume", "end"]
 _PATIENCE = 15.0
 
 
@@ -63,15 +71,77 @@ class Bridge:
         authorize(who, "trade")
         return await self.desk.cancel(order_id, who.username)
 
-    async def halt(self, who: Identity, reason: str = "") -> Halt:
-        """Refuse new orders from now on and cancel those that work; it outlives a restart."""
-        authorize(who, "halt")
-        return await self.desk.halt(HaltLevel.CANCEL_ALL, reason, user=who.username)
+    async def halt(
+        self,
+        who: Identity,
+        reason: str = "",
+        *,
+        level: HaltLevel = HaltLevel.CANCEL_ALL,
+        scope: str | None = None,
+    ) -> Halt:
+        """Raise the kill switch; it outlives a restart.
 
-    async def resume(self, who: Identity, reason: str) -> Halt:
+        Raises
+        ------
+        RefusedError
+            It would be lowered, which only an admin may, by `resume`.
+        """
+        authorize(who, "halt")
+        switch = self.desk.kill_switch
+        present = switch.level if scope is None else switch.level_of(scope)
+        if level.severity < present.severity:
+            authorize(who, "resume")
+        return await self.desk.halt(level, reason, user=who.username, scope=scope)
+
+    async def resume(self, who: Identity, reason: str, *, scope: str | None = None) -> Halt:
         """Let orders through again; only an admin may, and says why."""
         authorize(who, "resume")
-        return await self.desk.halt(HaltLevel.RUN, reason, user=who.username)
+        return await self.desk.halt(HaltLevel.RUN, reason, user=who.username, scope=scope)
+
+    async def strategies(self) -> tuple[AtWork, ...]:
+        """Return the strategies of the desk, as `Desk.strategies`."""
+        return self.desk.strategies()
+
+    async def deploy(self, deployment: Deployment, who: Identity) -> AtWork:
+        """Put a strategy to work on the desk; needs the right to trade."""
+        authorize(who, "trade")
+        run = await self.desk.deploy(deployment, user=who.username)
+        return AtWork.of(run.record, run)
+
+    async def move(self, name: str, step: Move, who: Identity, reason: str) -> AtWork:
+        """Pause, resume or end a strategy; kept with name and reason."""
+        authorize(who, f"{step} a strategy")
+        if step == "end":
+            return await self.desk.end(name, reason, user=who.username)
+        move = self.desk.pause if step == "pause" else self.desk.resume
+        return move(name, reason, user=who.username)
+
+    async def halts(self) -> tuple[tuple[Halt, ...], bool]:
+        """Return all that is halted, and whether nothing is left of what that asks for."""
+        return self.desk.kill_switch.halts, self.desk.oversight.is_proven
+
+    async def reconciled(self) -> Reconciled:
+        """Return how books and venue stand to each other."""
+        return self.desk.reconciled
+
+    async def adopt(
+        self, who: Identity, reason: str, names: tuple[str, ...] = ()
+    ) -> tuple[Difference, ...]:
+        """Take differences to the venue over into the books; only an admin may, and says why."""
+        authorize(who, "adopt")
+        return await self.desk.adopt(reason, user=who.username, names=names)
+
+    async def usage(self) -> tuple[int, tuple[Use, ...]]:
+        """Return the version of the limits in force, each with how much of it is used."""
+        return self._usage()
+
+    async def change_limits(self, limits: Mapping[str, Any], who: Identity, reason: str) -> Change:
+        """Change limits; the next order is judged by them. To loosen one takes an admin."""
+        authorize(who, "limit")
+        book = self.desk.oversight.book
+        if loosened(book.limits, book.proposed(limits)):
+            authorize(who, "loosen limits")
+        return self.desk.oversight.change(limits, actor=who.username, reason=reason)
 
     def order(self, order_id: str) -> Order:
         """Return one order, as `Desk.order`."""
@@ -94,16 +164,21 @@ class Bridge:
         """What the kill switch says, who set it and why."""
         return self.desk.kill_switch.halt
 
+    def limits(self) -> tuple[int, tuple[Use, ...]]:
+        """Return what `usage` does."""
+        return self._usage() if self._is_here() else self.wait(self.usage())
+
+    def at_work(self) -> tuple[AtWork, ...]:
+        """Return what `strategies` does."""
+        return self.desk.strategies() if self._is_here() else self.wait(self.strategies())
+
     def bars(self, symbol: str, seconds: int, count: int) -> pd.DataFrame:
         """Return the last bars of a symbol; the last one is still growing."""
         return self.desk.bars(symbol, seconds, count)
 
     def snapshot(self) -> Snapshot:
         """Return the state of the desk."""
-        loop = self._loop
-        if loop is None or loop.is_closed() or threading.get_ident() == self._thread:
-            return self.desk.snapshot()
-        return self.wait(self._snapshot())
+        return self.desk.snapshot() if self._is_here() else self.wait(self._snapshot())
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` in the event loop and wait for its end, as a page's callback does.
@@ -132,6 +207,15 @@ class Bridge:
                 f"no answer from the desk within {_PATIENCE:.0f} s; look at the orders before "
                 "trying again"
             ) from None
+
+    def _is_here(self) -> bool:
+        """Tell whether the desk may be looked at from this thread, or does not run."""
+        loop = self._loop
+        return loop is None or loop.is_closed() or threading.get_ident() == self._thread
+
+    def _usage(self) -> tuple[int, tuple[Use, ...]]:
+        book = self.desk.oversight.book
+        return book.version, usage(book.limits, self.desk.context())
 
     async def _snapshot(self) -> Snapshot:
         return self.desk.snapshot()

@@ -119,8 +119,13 @@ def desk_tiles(shot: Snapshot) -> list[Tile]:
         state, by = "Off", "until a restart"
     elif shot.is_halted:
         state, by = "Halted", f"by {shot.halt.actor}"
+    elif shot.halts:
+        state, by = "Halted in part", ", ".join(halt.scope for halt in shot.halts)
+    cash = f"{money(float(shot.cash))} cash"
+    if shot.unvalued:
+        cash += f", without {', '.join(shot.unvalued)}: no rate"
     return [
-        Tile("Equity", money(equity), "", f"{money(float(shot.cash))} cash"),
+        Tile("Equity", money(equity), "", cash),
         Tile("Profit today", money(day, 2), tone(day), "since 00:00 UTC or the start"),
         Tile("Gross exposure", percent(gross), "", money(float(shot.gross))),
         Tile("Working orders", f"{shot.log.working}", "", f"{len(shot.log.fills)} fills so far"),

@@ -17,7 +17,7 @@ from workbench.server.pages import Context
 
 __all__ = ["halt_switch"]
 
-_EVERY_MS = 3_000
+_EVERY = 3.0
 # where the header is narrow the sign alone has to do
 _SIGN_ALONE = {
     "@media (max-width: 599.95px)": {
@@ -35,7 +35,7 @@ def halt_switch(context: Context) -> tuple[list[Any], list[Any]]:
     if not context.who.may("halt"):
         return [], []
     switch = HaltSwitch(context)
-    pn.state.add_periodic_callback(context.guarded(switch.show), _EVERY_MS)
+    context.every(_EVERY, switch.show)
     return [switch.button], [switch.dialog]
 
 

@@ -17,6 +17,12 @@ ACTIONS: dict[str, frozenset[str]] = {
     "trade": frozenset({"trader"}),
     "halt": frozenset({"trader", "admin"}),
     "resume": frozenset({"admin"}),
+    "adopt": frozenset({"admin"}),  # believe the venue where our books say otherwise
+    "limit": frozenset({"trader", "admin"}),  # make limits tighter
+    "loosen limits": frozenset({"admin"}),
+    "pause a strategy": frozenset({"trader", "admin"}),
+    "resume a strategy": frozenset({"trader"}),
+    "end a strategy": frozenset({"trader", "admin"}),
     "oversee": frozenset({"admin"}),  # see what others have made
 }
 

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """The Panel pages: found in ``dashboards/``, set into one shell, and never a bare spinner.
 
 A page is a Python file with a ``page`` function; its docstring's first line is what the
@@ -24,10 +25,12 @@ from dataclasses import dataclass, field
 from functools import wraps
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
 import panel as pn
+from panel.io import PeriodicCallback
 from panel.io.state import set_curdoc
 
 from workbench.config import Settings
@@ -69,12 +72,16 @@ class Context:
     who : Identity
         The reader; pages ask ``who.may(...)`` before they offer a button.
     theme : {"dark", "light"}
+    turn : RLock
+        Held while tables and figures are given what they show. Callbacks run in threads: of
+        two that give a table rows at the same time, Panel drops one's.
     """
 
     services: Services
     who: Identity
     theme: str
     is_live: bool = False
+    turn: Any = field(default_factory=RLock)
     document: Any = field(default_factory=lambda: pn.state.curdoc)
     notices: Any = field(default_factory=lambda: part(visible=False, margin=(10, 12, 0, 12)))
 
@@ -105,6 +112,15 @@ class Context:
             change()
         elif not self.has_ended():
             self.document.add_next_tick_callback(self.guarded(change))
+
+    def every(self, seconds: float, callback: Callable[[], Any]) -> None:
+        """Call `callback` again and again as long as the page is open.
+
+        In the background: else each call turns the page's wheel on and off, and each turn of
+        it walks through all of the page's models.
+        """
+        period = int(seconds * 1_000)
+        PeriodicCallback(callback=self.guarded(callback), period=period, background=True).start()
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callback so that its error is shown, not swallowed; where nobody reads, nothing.

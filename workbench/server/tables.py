@@ -28,19 +28,22 @@ __all__ = [
     "findings",
     "holdings",
     "pedigree",
+    "profits",
     "round_trips",
     "sweep_words",
 ]
 
-_MARKED = ("Side", "State", "Unrealised", "Realised", "Profit", "End")
-_NUMBERS = ("Quantity", "Filled", "Price", "Average", "Last", "Value", "Fee", "Entry", "Exit")
+_MARKED = ("Side", "State", "Unrealised", "Realised", "Carried", "Profit", "End")
+_NUMBERS = (
+    "Quantity", "Filled", "Price", "Average", "Last", "Value", "Fee", "Fees", "Entry", "Exit",
+)  # fmt: skip
 FORMATTERS: dict[str, Any] = {
     **{name: {"type": "html"} for name in _MARKED},
     **{name: NumberFormatter(format="0,0.[0000]", nan_format="") for name in _NUMBERS},
 }
 RIGHT = dict.fromkeys(
     ("Quantity", "Filled", "Price", "Average", "Last", "Value", "Unrealised", "Realised", "Fee",
-     "Profit", "Return", "Entry", "Exit", "Bars"), "right",
+     "Fees", "Carried", "Profit", "Return", "Entry", "Exit", "Bars"), "right",
 )  # fmt: skip
 _CROSS = '<span class="end" title="Cancel this order">✕</span>'
 _PERCENT = frozenset({"total_return", "cagr", "max_drawdown", "volatility", "win_rate"})
@@ -138,7 +141,7 @@ def blotter(shot: Snapshot) -> pd.DataFrame:
         )
     columns = [
         *("Time", "Symbol", "Side", "Type", "Quantity", "Filled", "Price", "State", "Note"),
-        *("End", "order_id"),
+        *("order_id", "End"),  # what is frozen stands last: Panel configures columns by place
     ]
     frame = pd.DataFrame(rows, columns=columns).sort_values("Time", ascending=False)
     # an empty column would become one of numbers, and the page would show later times as NaN
@@ -180,6 +183,24 @@ def fills_of(shot: Snapshot, symbol: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["time", "side", "quantity", "price"])
 
 
+def profits(shot: Snapshot) -> pd.DataFrame:
+    """Return what each strategy has earned, by name."""
+    rows = [
+        {
+            "Strategy": one.strategy,
+            "Value": float(one.value),
+            "Realised": signed(float(one.realised)),
+            "Unrealised": signed(float(one.unrealised)),
+            "Fees": float(one.fees),
+            "Carried": signed(float(one.carried)),
+            "Profit": signed(float(one.total)),
+        }
+        for one in shot.profits
+    ]
+    names = ["Strategy", "Value", "Realised", "Unrealised", "Fees", "Carried", "Profit"]
+    return pd.DataFrame(rows, columns=names)
+
+
 def holdings(found: Sequence[Holding]) -> pd.DataFrame:
     """Return the positions with their profit; flat ones stay for what they earned."""
     rows = [
@@ -201,7 +222,13 @@ def holdings(found: Sequence[Holding]) -> pd.DataFrame:
 
 def chip(state: str) -> str:
     """Return a state as a small label, green once it is filled and red where it was refused."""
-    tones = {"filled": "up", "partially filled": "up", "refused": "down", "rejected": "down"}
+    tones = {
+        "running": "up",
+        "filled": "up",
+        "partially filled": "up",
+        "refused": "down",
+        "rejected": "down",
+    }
     return f'<span class="chip {tones.get(state, "muted")}">{escape(state)}</span>'
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from workbench.errors import WorkbenchError
 from workbench.live.ticket import Ticket
 from workbench.live.view import Snapshot, account_row, fill_row, halt_row, holding_row, order_row
+from workbench.risk.halt import HaltLevel
 from workbench.server.services import services_of, who
 
 __all__ = ["router"]
@@ -18,6 +19,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1", tags=["desk"])
 
 Amount = Annotated[Decimal, Field(gt=0, max_digits=28, decimal_places=12, allow_inf_nan=False)]
+Scope = Annotated[str, Field(max_length=120)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -36,11 +38,13 @@ class OrderBody(BaseModel):
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,48}$")] = ""
 
 
-class Reason(BaseModel):
-    """Why trading is halted or resumed."""
+class HaltBody(BaseModel):
+    """How much of what is to be halted, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
+    level: Literal["reduce_only", "no_new_orders", "cancel_all", "flatten"] = "cancel_all"
+    scope: Scope | None = None
     reason: Annotated[str, Field(max_length=300)] = ""
 
 
@@ -98,22 +102,39 @@ async def read_account(request: Request) -> dict[str, Any]:
 
 @router.get("/halt")
 async def read_halt(request: Request) -> dict[str, Any]:
-    """Say whether trading is halted, by whom and why."""
-    return halt_row(services_of(request).desk.in_force)
+    """Say what is halted, by whom and why, and whether all that was asked for is done.
+
+    The level is that of the desk as a whole; `halts` has every scope that is raised.
+    """
+    desk = services_of(request).desk
+    halts, is_proven = await desk.halts()
+    return {
+        **halt_row(desk.in_force),
+        "halts": [halt_row(one) for one in halts],
+        "is_proven": is_proven,
+    }
 
 
 @router.post("/halt")
-async def halt(request: Request, body: Reason) -> dict[str, Any]:
-    """Refuse new orders and cancel those that work, until it is lifted."""
-    return halt_row(await services_of(request).desk.halt(who(request), body.reason))
+async def halt(request: Request, body: HaltBody) -> dict[str, Any]:
+    """Raise the kill switch: of the desk, of all, of an account, a strategy or a symbol.
+
+    `cancel_all` and `flatten` are asked for until they are proven: see `is_proven` of the
+    answer to `GET`. To lower it is `DELETE`.
+    """
+    desk = services_of(request).desk
+    level = HaltLevel(body.level)
+    return halt_row(await desk.halt(who(request), body.reason, level=level, scope=body.scope))
 
 
 @router.delete("/halt")
 async def resume(
-    request: Request, reason: Annotated[str, Query(max_length=300)] = ""
+    request: Request,
+    reason: Annotated[str, Query(max_length=300)] = "",
+    scope: Annotated[Scope | None, Query()] = None,
 ) -> dict[str, Any]:
     """Let orders through again; needs the role admin and a reason."""
-    return halt_row(await services_of(request).desk.resume(who(request), reason))
+    return halt_row(await services_of(request).desk.resume(who(request), reason, scope=scope))
 
 
 def _shot(request: Request) -> Snapshot:
