@@ -24,6 +24,7 @@ results agree to 1e-9:
 - one backtest against vectorbt: total return, CAGR, volatility, Sharpe, Sortino, Calmar, maximum
   drawdown, win rate, profit factor, expectancy, round trips, exposure, turnover, fees, end equity;
 - one backtest against the others: end equity, and round trips where they count them;
+- replays: as many orders, give or take two at the ends;
 - sweeps: total return, Sharpe, Sortino, maximum drawdown, round trips, win rate, profit factor, at
   every point; with stops at nine points of ten, as vectorbt takes a stop before an exit that was
   decided on the bar before.

@@ -46,14 +46,14 @@ def rows(count: int = COUNT) -> Iterator[Row]:
         if find_spec(name.split(",")[0]) is None:
             print(f"{name} is not installed: its line is left out", file=sys.stderr)
             continue
-        _quietly(run, naive.head(500))
+        quietly(run, naive.head(500))
         kept: list[Any] = []
-        theirs = cpu(lambda run=run, kept=kept: kept.append(_quietly(run, naive)), 1)
+        theirs = cpu(lambda run=run, kept=kept: kept.append(quietly(run, naive)), 1)
         _agree(name, found, kept[0])
         yield Row(WORK, name, spent, theirs, at_least)
 
 
-def _quietly(run: Callable[[pd.DataFrame], Any], market: pd.DataFrame) -> Any:
+def quietly(run: Callable[[pd.DataFrame], Any], market: pd.DataFrame) -> Any:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         return run(market)
@@ -99,6 +99,11 @@ def _backtesting(market: pd.DataFrame) -> tuple[float, int]:
 
 
 def _backtrader(market: pd.DataFrame) -> tuple[float, int]:
+    return backtrader_orders(market)[:2]
+
+
+def backtrader_orders(market: pd.DataFrame) -> tuple[float, int, int]:
+    """Return end equity, closed round trips and the number of orders."""
     import backtrader
 
     class Cross(backtrader.Strategy):
@@ -124,7 +129,9 @@ def _backtrader(market: pd.DataFrame) -> tuple[float, int]:
         cerebro.addanalyzer(analyzer)
     cerebro.addanalyzer(analyzers.TradeAnalyzer, _name="trades")
     [ran] = cerebro.run()
-    return cerebro.broker.getvalue(), ran.analyzers.trades.get_analysis().total.get("closed", 0)
+    total = ran.analyzers.trades.get_analysis().total
+    closed = total.get("closed", 0)
+    return cerebro.broker.getvalue(), closed, 2 * closed + total.get("open", 0)
 
 
 def _bt(market: pd.DataFrame, is_sparse: bool = False) -> tuple[float, None]:
