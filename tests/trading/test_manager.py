@@ -9,6 +9,8 @@ import pytest
 from workbench.config import RiskLimits
 from workbench.core.clock import WallClock
 from workbench.core.order import OrderState, OrderType
+from workbench.core.quote import Quote
+from workbench.costs.costs import Costs
 from workbench.errors import (
     InvariantError,
     OutcomeUnknownError,
@@ -22,6 +24,7 @@ from workbench.trading.core import OrderCore
 from workbench.trading.manager import OrderManager
 from workbench.venues.sim.broker import SimBroker
 from workbench.venues.sim.memory import Memory
+from workbench.venues.sim.terms import plain_terms
 
 
 def test_an_intent_becomes_an_order_and_a_fill(path):
@@ -228,6 +231,23 @@ def test_replace_is_one_step(path):
     assert path.state(old) == "replaced"
     assert path.state(new.intent_id) == "working"
     assert [o.order_id for o in path.venue.open_orders()] == [new.intent_id]
+    path.check()
+
+
+def test_a_fill_that_overtakes_a_replacement_is_taken_off_its_units(path):
+    path.venue.state.terms = plain_terms(Costs(max_participation=1.0))
+    old = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    path.venue.on_quote(Quote("AAPL", path.clock.now(), 88.0, 89.0), 4.0)  # nobody listened
+    new = path.intent(quantity="12", type=OrderType.LIMIT, limit_price=Decimal(95))
+    path.manager.replace(old, new, path.context())
+    path.listen()
+    filled = path.ledger.orders[old].filled
+    assert 0 < filled < 10
+    assert path.ledger.orders[new.intent_id].quantity == 12 - filled
+    assert path.ledger.reserved("AAPL")[0] == 12 - filled
+    path.quote(80.0)
+    path.listen()
+    assert path.ledger.books.position("AAPL").quantity == 12
     path.check()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -313,3 +314,19 @@ def test_a_margin_call_goes_on_after_a_restart(tmp_path):
     assert again.venue.positions() == []
     assert again.venue.is_idle
     again.venue.state.memory.close()
+
+
+def test_a_replacement_is_of_the_units_that_are_left():
+    market = Market(costs=Costs(max_participation=1.0))
+    resting = {"type": OrderType.LIMIT, "limit_price": D(95)}
+    old = market.send(**resting)
+    market.bar(94, 94, 94, 94, volume=4.0)
+    order = market.venue.order(old)
+    assert (order.state, order.filled) == (OrderState.PARTIALLY_FILLED, 4)
+    with pytest.raises(RefusedError, match="is filled for"):
+        market.venue.replace(old, replace(order, order_id="less", quantity=D(4)))
+    assert market.state(old) == "partially_filled"
+    new = market.venue.replace(old, replace(order, order_id="more", quantity=D(12)))
+    assert (new.quantity, new.filled, market.state(old)) == (8, 0, "replaced")
+    market.bar(94, 94, 94, 94)
+    assert market.venue.positions()[0].quantity == 12

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from workbench.core.account import Account
 from workbench.core.bar import Bar
 from workbench.core.fill import Fill
-from workbench.core.money import decimal
+from workbench.core.money import MONEY, decimal
 from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.ports import Update
 from workbench.core.position import Position
@@ -120,14 +121,18 @@ class SimVenue:
     def replace(self, order_id: str, new: Order) -> Order:
         """Put `new` in the place of an open order: both happen, or neither.
 
+        Its units are meant in all: what the old order was filled for is taken off.
+
         Raises
         ------
         RefusedError
-            The old order cannot be replaced, or the new one is refused.
+            The old order cannot be replaced or is filled for as much already, or the new
+            one is refused.
         """
         slot = self.state.open.get(order_id)
         if slot is None:
             raise RefusedError(f"order {order_id} is not open", order_id=order_id)
+        new = _rest(new, slot.order)
         self._check(new, instead_of=order_id)
         self.state.finish(slot, OrderState.REPLACED)
         return self.state.accept(new).order
@@ -345,6 +350,20 @@ class SimVenue:
 
 
 _FRACTIONS = {"loss", "profit", "trail"}
+
+
+def _rest(new: Order, old: Order) -> Order:
+    """Return what of a replacement is left to trade."""
+    if new.quantity is None or not old.filled:
+        return new
+    left = MONEY.subtract(new.quantity, old.filled)
+    if left <= 0:
+        raise RefusedError(
+            f"order {old.order_id} is filled for {old.filled:f} already, and {new.quantity:f} "
+            "are wanted in all",
+            order_id=old.order_id,
+        )
+    return replace(new, quantity=left)
 
 
 def _volumes(bars: Mapping[str, Bar]) -> dict[str, float]:
