@@ -15,8 +15,8 @@ from workbench.core.clock import EventClock
 from workbench.core.order import Intent, OrderType
 from workbench.core.quote import Quote
 from workbench.core.signal import Side
-from workbench.live.account import TradingAccount
-from workbench.live.market import Market
+from workbench.live.accounts.account import TradingAccount
+from workbench.live.market.prices import Market
 from workbench.venues.sim.broker import SimBroker
 from workbench.venues.sim.terms import plain_terms
 from workbench.venues.sim.venue import SimVenue

@@ -36,8 +36,8 @@ from benchmarks.timing import Row, cpu
 from workbench.backtest.engine import prepare
 from workbench.core.bar import Bar
 from workbench.core.order import Order
-from workbench.live.replay import Runner
-from workbench.live.sizing import Decision
+from workbench.live.decisions.sizing import Decision
+from workbench.live.replay.replay import Runner
 from workbench.risk.gate import Gate
 from workbench.store.codec import dump, encode
 from workbench.store.migrate import open_database

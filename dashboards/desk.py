@@ -9,8 +9,8 @@ import panel_material_ui as ui
 
 from workbench.core.money import decimal
 from workbench.errors import RefusedError, WorkbenchError
-from workbench.live.ticket import Ticket
-from workbench.live.view import Snapshot
+from workbench.live.accounts.ticket import Ticket
+from workbench.live.accounts.view import Snapshot
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.server import figures, tables
 from workbench.server.limit_bars import limit_bars

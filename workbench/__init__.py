@@ -42,10 +42,10 @@ if TYPE_CHECKING:  # what an editor sees; at run time __getattr__ loads the same
     from workbench.data.schema import as_bars
     from workbench.data.sql import sql
     from workbench.data.universe import Universe, universe
-    from workbench.live.compare import compare
-    from workbench.live.divergence import reconcile
-    from workbench.live.feeds import feed
-    from workbench.live.replay import replay
+    from workbench.live.divergence.divergence import reconcile
+    from workbench.live.market.feeds import feed
+    from workbench.live.replay.compare import compare
+    from workbench.live.replay.replay import replay
     from workbench.live.why import why
     from workbench.research.check import check
     from workbench.research.holdout import holdout
@@ -74,7 +74,7 @@ _FACE = {
     "universe": "workbench.data.universe:universe",
     "Universe": "workbench.data.universe:Universe",
     "plan": "workbench.data.plan:plan",
-    "feed": "workbench.live.feeds:feed",
+    "feed": "workbench.live.market.feeds:feed",
     "as_bars": "workbench.data.schema:as_bars",
     "load_bars_file": "workbench.venues.files.reader:load_bars_file",
     "sql": "workbench.data.sql:sql",
@@ -116,11 +116,11 @@ _FACE = {
     "walk_forward": "workbench.research.walk_forward:walk_forward",
     "check": "workbench.research.check:check",
     # replay and trading
-    "replay": "workbench.live.replay:replay",
-    "compare": "workbench.live.compare:compare",
+    "replay": "workbench.live.replay.replay:replay",
+    "compare": "workbench.live.replay.compare:compare",
     "execution": "workbench.trading.execution.face",
     "why": "workbench.live.why:why",
-    "reconcile": "workbench.live.divergence:reconcile",
+    "reconcile": "workbench.live.divergence.divergence:reconcile",
     "RiskLimits": "workbench.config:RiskLimits",
     "Signal": "workbench.core.signal:Signal",
     # the rest

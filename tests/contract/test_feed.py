@@ -14,8 +14,8 @@ from workbench.core.ports import Feed
 from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
-from workbench.live import feeds
-from workbench.live.replay_feed import ReplayFeed, SimFeed
+from workbench.live.market import feeds
+from workbench.live.market.replay_feed import ReplayFeed, SimFeed
 from workbench.testing.exchange_sockets import EXCHANGE_STREAMS
 from workbench.testing.sockets import STREAMS
 from workbench.testing.wire import WireServer

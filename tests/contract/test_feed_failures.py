@@ -10,7 +10,7 @@ import pytest
 
 from workbench.core.trade import Trade
 from workbench.errors import UsageError
-from workbench.live.feeds import feed
+from workbench.live.market.feeds import feed
 from workbench.testing.exchange_sockets import EXCHANGE_STREAMS
 from workbench.testing.sockets import STREAMS
 

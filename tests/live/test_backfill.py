@@ -11,8 +11,8 @@ import pandas as pd
 from workbench.core.bar import Bar
 from workbench.core.timeframe import Timeframe
 from workbench.errors import UnavailableError
-from workbench.live.backfill import Backfill, Refill
-from workbench.live.feed_metrics import FeedMetrics
+from workbench.live.market.backfill import Backfill, Refill
+from workbench.live.market.feed_metrics import FeedMetrics
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 FRAME = Timeframe(1, "m")

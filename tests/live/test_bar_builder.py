@@ -16,7 +16,7 @@ from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
 from workbench.data.calendar import known_times
 from workbench.errors import UsageError
-from workbench.live.bar_builder import LongerBars, TradeBars, known_at
+from workbench.live.market.bar_builder import LongerBars, TradeBars, known_at
 
 FIELDS = ["open", "high", "low", "close", "volume"]
 RECORDED = Path(__file__).resolve().parents[2] / "../shared/marketdata/freqtrade"

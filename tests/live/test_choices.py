@@ -4,8 +4,8 @@ import pytest
 
 import workbench as wb
 from workbench.errors import UsageError
-from workbench.live.choices import choice
-from workbench.live.deployment import Deployment
+from workbench.live.decisions.choices import choice
+from workbench.live.decisions.deployment import Deployment
 
 
 @pytest.mark.parametrize(

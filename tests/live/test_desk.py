@@ -11,11 +11,11 @@ from workbench.bus.memory import MemoryBus
 from workbench.config import RiskLimits, load_settings
 from workbench.core.clock import WallClock
 from workbench.errors import InvariantError, RefusedError, UsageError
-from workbench.live.deployment import Deployment
+from workbench.live.accounts.ticket import Ticket
+from workbench.live.accounts.view import account_row, fill_row, holding_row, order_row, refusal_row
+from workbench.live.decisions.deployment import Deployment
 from workbench.live.desk import Desk
-from workbench.live.feed import SyntheticFeed
-from workbench.live.ticket import Ticket
-from workbench.live.view import account_row, fill_row, holding_row, order_row, refusal_row
+from workbench.live.market.feed import SyntheticFeed
 from workbench.risk.limits import LimitBook
 from workbench.store.migrate import open_database
 from workbench.venues.sim.broker import Faults

@@ -19,15 +19,15 @@ from workbench.config import RiskLimits, load_settings
 from workbench.core.clock import EventClock
 from workbench.core.timeframe import Timeframe
 from workbench.errors import RefusedError, UsageError
-from workbench.live.backfill import bars_of
-from workbench.live.deployment import Deployment
-from workbench.live.divergence import PARTS, cents
-from workbench.live.engine import Engine
-from workbench.live.left import save_live
-from workbench.live.line import Line
-from workbench.live.oversight import Oversight
-from workbench.live.paper import paper
-from workbench.live.replay_feed import ReplayFeed
+from workbench.live.accounts.oversight import Oversight
+from workbench.live.accounts.paper import paper
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.divergence.divergence import PARTS, cents
+from workbench.live.divergence.left import save_live
+from workbench.live.market.backfill import bars_of
+from workbench.live.market.replay_feed import ReplayFeed
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.line import Line
 from workbench.risk.gate import Gate
 from workbench.runs import registry
 

@@ -18,12 +18,12 @@ from workbench.core.clock import EventClock
 from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
 from workbench.errors import UnavailableError, UsageError
-from workbench.live.backfill import bars_of
-from workbench.live.deployment import Deployment
-from workbench.live.engine import Engine
-from workbench.live.line import Line
-from workbench.live.paper import paper
-from workbench.live.replay_feed import ReplayFeed
+from workbench.live.accounts.paper import paper
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.market.backfill import bars_of
+from workbench.live.market.replay_feed import ReplayFeed
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.line import Line
 from workbench.venues.sim.broker import Faults
 
 ACME, BOLT = "ACME/USD", "BOLT/USD"
@@ -160,7 +160,7 @@ async def test_a_restart_neither_repeats_nor_skips_a_decision(settings, minutes,
 
 async def test_a_kill_before_anything_was_stored_of_a_decision(settings, minutes, monkeypatch):
     """The intent is journaled, the state is not: asked again, it is the same order."""
-    from workbench.live.live_run import LiveRun
+    from workbench.live.runs.live_run import LiveRun
 
     events, deployment = the_bars(minutes), a_deployment()
     save, saved = LiveRun.save, []
@@ -181,8 +181,8 @@ async def test_a_kill_before_anything_was_stored_of_a_decision(settings, minutes
 
 
 async def test_a_recorded_day_replayed_gives_the_same_intents(settings, minutes, tmp_path):
-    from workbench.live.recorder import Recorder, read_events
-    from workbench.live.session import replay_recorded
+    from workbench.live.market.recorder import Recorder, read_events
+    from workbench.live.runs.session import replay_recorded
 
     past, day = minutes.iloc[:30], the_bars(minutes.iloc[30:])
     quotes = [

@@ -18,10 +18,10 @@ from workbench.core.bar import Bar
 from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.quote import Quote
 from workbench.core.signal import Side
-from workbench.live.brokers import opener
-from workbench.live.deployment import Deployment
-from workbench.live.engine import Engine
-from workbench.live.line import Line
+from workbench.live.accounts.brokers import opener
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.line import Line
 from workbench.testing.brokers.alpaca.server import AlpacaServer
 from workbench.testing.brokers.venue import settings_for
 from workbench.venues.alpaca.broker import AlpacaBroker

@@ -19,12 +19,12 @@ from workbench.core.clock import EventClock
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
 from workbench.errors import UsageError
-from workbench.live.backfill import bars_of
-from workbench.live.deployment import Deployment
-from workbench.live.engine import Engine
-from workbench.live.line import Line
-from workbench.live.paper import paper
-from workbench.live.replay_feed import ReplayFeed
+from workbench.live.accounts.paper import paper
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.market.backfill import bars_of
+from workbench.live.market.replay_feed import ReplayFeed
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.line import Line
 
 ACME, BOLT = "ACME/USD", "BOLT/USD"
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)

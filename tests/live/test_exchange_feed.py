@@ -13,7 +13,7 @@ from workbench.core.depth import Depth
 from workbench.core.order_book import kraken_checksum
 from workbench.core.trade import Trade
 from workbench.errors import UsageError
-from workbench.live.feeds import feed
+from workbench.live.market.feeds import feed
 
 PAIR = "BTC/USDT"
 NAMES = ["binance", "bybit", "coinbase", "kraken"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workbench.errors import UsageError
-from workbench.live.feed import SyntheticFeed
+from workbench.live.market.feed import SyntheticFeed
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ACME, BOLT = "ACME/USD", "BOLT/USD"

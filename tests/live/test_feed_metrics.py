@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workbench.live.feed_metrics import FAULTS, FeedMetrics, Gap, register, running
+from workbench.live.market.feed_metrics import FAULTS, FeedMetrics, Gap, register, running
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 

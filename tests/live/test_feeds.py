@@ -12,7 +12,7 @@ from workbench.core.bar import Bar
 from workbench.core.timeframe import Timeframe
 from workbench.data import sources
 from workbench.errors import UsageError
-from workbench.live.replay_feed import SimFeed
+from workbench.live.market.replay_feed import SimFeed
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from workbench.core.fill import Fill
 from workbench.core.order import Order, OrderType
 from workbench.core.signal import Side
-from workbench.live.halting import Close, Halting, closing_intent
+from workbench.live.accounts.halting import Close, Halting, closing_intent
 from workbench.risk.halt import KillSwitch
 from workbench.store.migrate import open_database
 from workbench.trading.ledger import Ledger

@@ -15,7 +15,7 @@ from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.data.schema import check_bars
 from workbench.errors import UsageError
-from workbench.live.market_store import Keep, MarketStore
+from workbench.live.market.market_store import Keep, MarketStore
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ from workbench.core.headline import Headline
 from workbench.core.message import Message
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
-from workbench.live.market_store import MarketStore
-from workbench.live.publish import keep_news, publish, published
-from workbench.live.replay_feed import ReplayFeed
+from workbench.live.market.market_store import MarketStore
+from workbench.live.market.publish import keep_news, publish, published
+from workbench.live.market.replay_feed import ReplayFeed
 from workbench.testing.vendors import AlpacaWire
 
 AT = datetime(2024, 5, 2, 14, 30, tzinfo=UTC)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.live import replay as replaying
-from workbench.live.opinions import told_ahead
-from workbench.live.quiet import Quiet
+from workbench.live.decisions.opinions import told_ahead
+from workbench.live.replay import replay as replaying
+from workbench.live.replay.quiet import Quiet
 from workbench.strategy import lines, rules
 
 COSTS = wb.Costs(fee=wb.fees.Bps(5), slippage_bps=2)

@@ -17,8 +17,8 @@ from workbench.core.position import Position
 from workbench.core.quote import Quote
 from workbench.core.signal import Side
 from workbench.errors import InvariantError, RefusedError, UnavailableError
-from workbench.live.account import TradingAccount
-from workbench.live.market import Market
+from workbench.live.accounts.account import TradingAccount
+from workbench.live.market.prices import Market
 from workbench.venues.sim.broker import Faults, SimBroker
 from workbench.venues.sim.terms import plain_terms
 from workbench.venues.sim.venue import SimVenue

@@ -17,7 +17,7 @@ from workbench.core.trade import Trade
 from workbench.data.calendar import known_times
 from workbench.data.synthetic import SyntheticSource
 from workbench.errors import UsageError
-from workbench.live.replay_feed import ReplayFeed, SimFeed
+from workbench.live.market.replay_feed import ReplayFeed, SimFeed
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 

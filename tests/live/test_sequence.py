@@ -11,8 +11,8 @@ from workbench.core.depth import Depth
 from workbench.core.headline import Headline
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
-from workbench.live.feed_metrics import FeedMetrics
-from workbench.live.sequence import Sequence, time_of
+from workbench.live.market.feed_metrics import FeedMetrics
+from workbench.live.market.sequence import Sequence, time_of
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 TOLERANCE = timedelta(milliseconds=100)

@@ -11,8 +11,8 @@ from workbench.config import load_settings
 from workbench.core.order import Intent
 from workbench.core.signal import Side
 from workbench.errors import RefusedError, UsageError
-from workbench.live.deployment import Deployment
-from workbench.live.session import begin
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.runs.session import begin
 from workbench.strategy.library import SmaCross
 from workbench.testing.brokers.alpaca.server import AlpacaServer
 from workbench.testing.brokers.venue import settings_for

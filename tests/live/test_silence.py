@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workbench.live.silence import Hours, Watch
+from workbench.live.market.silence import Hours, Watch
 
 LIMIT = timedelta(seconds=15)
 OPEN = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)  # a half day: it closes at 17:00 UTC

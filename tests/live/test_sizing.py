@@ -11,7 +11,7 @@ from workbench.backtest.sizing import Sizing
 from workbench.core.fill import Fill
 from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.signal import Side
-from workbench.live.sizing import TargetDecider, protection_of
+from workbench.live.decisions.sizing import TargetDecider, protection_of
 from workbench.venues.sim.floats import FloatBook
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)

@@ -14,7 +14,7 @@ from workbench.core.bar import Bar
 from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
-from workbench.live.feeds import feed
+from workbench.live.market.feeds import feed
 from workbench.testing.market import Market
 from workbench.testing.wire import hang, instead
 

@@ -11,7 +11,7 @@ import workbench as wb
 from workbench.config import RiskLimits
 from workbench.core.clock import EventClock
 from workbench.errors import UsageError
-from workbench.live.untaken import Untaken, keep_untaken
+from workbench.live.runs.untaken import Untaken, keep_untaken
 from workbench.risk.gate import Gate
 from workbench.store.migrate import open_database
 from workbench.trading.core import OrderCore

@@ -12,7 +12,7 @@ from sqlalchemy import select
 import workbench as wb
 from workbench.config import RiskLimits
 from workbench.errors import UsageError
-from workbench.live.compare import compare
+from workbench.live.replay.compare import compare
 from workbench.store import tables
 from workbench.store.migrate import open_database
 from workbench.trading.journal import Journal

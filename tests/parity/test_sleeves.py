@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 import workbench as wb
-from workbench.live.compare import compare
+from workbench.live.replay.compare import compare
 from workbench.store import tables
 from workbench.store.migrate import open_database
 from workbench.trading.journal import Journal

@@ -10,13 +10,13 @@ import workbench as wb
 from workbench.config import load_settings
 from workbench.core.clock import EventClock
 from workbench.core.timeframe import Timeframe
-from workbench.live.backfill import bars_of
-from workbench.live.deployment import Deployment
-from workbench.live.engine import Engine
-from workbench.live.line import Line
-from workbench.live.paper import paper
-from workbench.live.recorder import Recorder
-from workbench.live.replay_feed import ReplayFeed
+from workbench.live.accounts.paper import paper
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.market.backfill import bars_of
+from workbench.live.market.recorder import Recorder
+from workbench.live.market.replay_feed import ReplayFeed
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.line import Line
 from workbench.reports.divergences import divergences
 
 ACME = "ACME/USD"

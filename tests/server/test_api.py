@@ -245,7 +245,7 @@ def test_a_limit_order_rests_and_is_canceled(tom):
 def _far_below(client, symbol):
     from datetime import UTC, datetime
 
-    from workbench.live.feed import SyntheticFeed
+    from workbench.live.market.feed import SyntheticFeed
 
     now = datetime.now(UTC)
     feed = SyntheticFeed(now, (symbol,))

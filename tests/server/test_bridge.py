@@ -11,9 +11,9 @@ import pytest
 from workbench.config import load_settings
 from workbench.core.clock import WallClock
 from workbench.errors import InvariantError, RefusedError, UnavailableError, UsageError
+from workbench.live.accounts.ticket import Ticket
 from workbench.live.desk import Desk
-from workbench.live.feed import SyntheticFeed
-from workbench.live.ticket import Ticket
+from workbench.live.market.feed import SyntheticFeed
 from workbench.server import figures, tables
 from workbench.server.bridge import Bridge
 from workbench.server.identity import Identity

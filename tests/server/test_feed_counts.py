@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from workbench.live.feed_metrics import FeedMetrics, Gap, register
+from workbench.live.market.feed_metrics import FeedMetrics, Gap, register
 from workbench.server.metrics import Metrics
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)

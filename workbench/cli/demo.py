@@ -98,7 +98,7 @@ def _research(settings: Settings) -> tuple[Result, Path]:
 
 
 def _replay(best: Result) -> None:
-    from workbench.live.compare import compare
+    from workbench.live.replay.compare import compare
 
     bars = wb.bars(SYMBOL, source="sample")
     replayed = wb.replay(best.strategy, bars, costs=_costs(), progress=out.is_terminal)

@@ -25,7 +25,7 @@ def divergence(
 
     Ends with 1 where more differs than is tolerated.
     """
-    from workbench.live.divergence import cents, reconcile  # pandas, where it is needed
+    from workbench.live.divergence.divergence import cents, reconcile  # pandas, where it is needed
 
     found = reconcile(run)
     rows = [("backtest", found.planned), *found.parts.items(), ("live", found.earned)]

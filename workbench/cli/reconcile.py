@@ -62,8 +62,8 @@ def reconcile(
 async def _reconcile(
     settings: Settings, where: tuple[str, str], actor: str, reason: str, only: list[str]
 ) -> tuple[Sequence[Difference], Sequence[Difference]]:
-    from workbench.live.brokers import opener
-    from workbench.live.engine import Engine
+    from workbench.live.accounts.brokers import opener
+    from workbench.live.runs.engine import Engine
 
     account, venue = where
     engine = Engine(settings, opener(venue, settings, (), account=account), account=account)

@@ -16,7 +16,7 @@ from workbench.cli.show import out
 from workbench.config import load_settings
 
 if TYPE_CHECKING:
-    from workbench.live.stages import Stages
+    from workbench.live.runs.stages import Stages
 
 __all__ = ["app"]
 
@@ -35,7 +35,7 @@ def promote(
     user: Annotated[str, typer.Option(help="Your name.")] = "",
 ) -> None:
     """Let a strategy take a step, where its gate lets it."""
-    from workbench.live.stages import Stage
+    from workbench.live.runs.stages import Stage
     from workbench.research.promotion import promote as take
 
     with _stages() as stages:
@@ -69,7 +69,7 @@ def listed(
 @contextmanager
 def _stages() -> Iterator[Stages]:
     from workbench.core.clock import WallClock
-    from workbench.live.stages import Stages
+    from workbench.live.runs.stages import Stages
     from workbench.store.migrate import open_database
 
     with closing(open_database(load_settings())) as database:

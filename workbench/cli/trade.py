@@ -21,8 +21,8 @@ from workbench.config import Settings, load_settings
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from workbench.live.deployment import Deployment
-    from workbench.live.engine import Engine
+    from workbench.live.decisions.deployment import Deployment
+    from workbench.live.runs.engine import Engine
     from workbench.store.deployments import Deployed
 
 __all__ = ["status", "trade"]
@@ -53,7 +53,7 @@ def trade(  # noqa: PLR0913, PLR0917 - an option each
     again, a strategy goes on where it stood.
     """
     settings = load_settings()
-    from workbench.live.deployment import Deployment
+    from workbench.live.decisions.deployment import Deployment
 
     share = 1.0 / len(strategy)
     chosen = [
@@ -97,7 +97,7 @@ async def _trade(
     cash: float,
     end: tuple[float, bool],
 ) -> None:
-    from workbench.live.session import begin
+    from workbench.live.runs.session import begin
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -60,7 +60,7 @@ def messages(  # noqa: PLR0913 - the public face: each argument narrows the ques
 ) -> pd.DataFrame:
     """Return news and notes of the workspace, oldest first.
 
-    Nothing is fetched; ``wb.fetch_messages`` brings news, `workbench.live.publish.keep_news`
+    Nothing is fetched; ``wb.fetch_messages`` brings news, `workbench.live.market.publish.keep_news`
     those of a live feed, and ``wb.note`` writes one.
 
     Parameters

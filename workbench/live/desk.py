@@ -18,20 +18,20 @@ from workbench.core.timeframe import Timeframe
 from workbench.costs.costs import Costs
 from workbench.data.synthetic import SyntheticSource
 from workbench.errors import UsageError, nearest
-from workbench.live.at_work import AtWork
-from workbench.live.deployment import Deployment
-from workbench.live.engine import Engine
-from workbench.live.feed import SyntheticFeed
-from workbench.live.history import history_of
-from workbench.live.line import Line
-from workbench.live.live_run import LiveRun
-from workbench.live.oversight import Oversight
-from workbench.live.paper import paper
-from workbench.live.reconciling import Reconciled
-from workbench.live.replay_feed import SimFeed
-from workbench.live.strategies import unfinished
-from workbench.live.ticket import Ticket
-from workbench.live.view import Snapshot
+from workbench.live.accounts.oversight import Oversight
+from workbench.live.accounts.paper import paper
+from workbench.live.accounts.reconciling import Reconciled
+from workbench.live.accounts.ticket import Ticket
+from workbench.live.accounts.view import Snapshot
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.market.feed import SyntheticFeed
+from workbench.live.market.replay_feed import SimFeed
+from workbench.live.runs.at_work import AtWork
+from workbench.live.runs.engine import Engine
+from workbench.live.runs.history import history_of
+from workbench.live.runs.line import Line
+from workbench.live.runs.live_run import LiveRun
+from workbench.live.runs.strategies import unfinished
 from workbench.risk.context import Context
 from workbench.risk.halt import Halt, KillSwitch
 from workbench.trading.books import Difference

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from workbench.config import load_settings
 from workbench.core.ids import client_order_id
 from workbench.errors import UsageError, nearest
-from workbench.live.untaken import NO_ORDER
+from workbench.live.runs.untaken import NO_ORDER
 from workbench.store import tables
 from workbench.store.database import Database
 from workbench.store.migrate import open_database

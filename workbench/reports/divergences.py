@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.config import Settings, load_settings
 from workbench.errors import WorkbenchError
-from workbench.live.divergence import PARTS, Divergence, reconcile
+from workbench.live.divergence.divergence import PARTS, Divergence, reconcile
 from workbench.runs import registry
 
 __all__ = ["Divergences", "divergences"]

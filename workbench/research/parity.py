@@ -61,8 +61,8 @@ def measure(strategy: Strategy, bars: pd.DataFrame, base: NDArray[np.float64]) -
         The books of the replay do not close: a fault of the workbench, not of the strategy.
     """
     from workbench.backtest.engine import backtest
-    from workbench.live.compare import compare
-    from workbench.live.replay import replay
+    from workbench.live.replay.compare import compare
+    from workbench.live.replay.replay import replay
 
     part = bars.iloc[_busiest(base, strategy.warmup)]
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.errors import RefusedError
-from workbench.live.stages import Stage, Stages
+from workbench.live.runs.stages import Stage, Stages
 from workbench.research.check import check
 from workbench.runs.code_hash import code_of
 from workbench.strategy.base import BaseStrategy, EventStrategy, Strategy

@@ -12,12 +12,12 @@ import pandas as pd
 from workbench.core.order import Order
 from workbench.core.ports import Bus
 from workbench.errors import InvariantError, OutcomeUnknownError, UnavailableError
-from workbench.live.at_work import AtWork
-from workbench.live.deployment import Deployment
+from workbench.live.accounts.reconciling import Reconciled
+from workbench.live.accounts.ticket import Ticket
+from workbench.live.accounts.view import Snapshot
+from workbench.live.decisions.deployment import Deployment
 from workbench.live.desk import Desk
-from workbench.live.reconciling import Reconciled
-from workbench.live.ticket import Ticket
-from workbench.live.view import Snapshot
+from workbench.live.runs.at_work import AtWork
 from workbench.risk.halt import Halt, HaltLevel
 from workbench.risk.limits import loosened
 from workbench.risk.usage import Use, usage

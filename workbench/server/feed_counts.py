@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from workbench.live.feed_metrics import FAULTS, running
+from workbench.live.market.feed_metrics import FAULTS, running
 
 __all__ = ["FeedCounts"]
 

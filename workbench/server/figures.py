@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.live.view import Snapshot
+from workbench.live.accounts.view import Snapshot
 from workbench.server.look import Tile
 
 __all__ = ["age", "desk_tiles", "market_tiles", "money", "percent", "result_tiles"]

@@ -13,7 +13,7 @@ from panel_material_ui.layout import Dialog
 from panel_material_ui.widgets import Button, TextInput
 
 from workbench.errors import WorkbenchError
-from workbench.live.at_work import AtWork
+from workbench.live.runs.at_work import AtWork
 from workbench.server.bridge import Move
 from workbench.server.look import note, part
 from workbench.server.pages import Context

@@ -12,7 +12,7 @@ from bokeh.models.widgets.tables import NumberFormatter
 
 from workbench.backtest.result import Result
 from workbench.core.order import Order
-from workbench.live.view import Holding, Snapshot
+from workbench.live.accounts.view import Holding, Snapshot
 from workbench.server.figures import percent
 from workbench.server.look import note
 

@@ -3,7 +3,7 @@
 A :class:`Planner` says what is to be asked now, within a share of the venue's rate limit;
 :class:`Standing` remembers what differs, and says which difference has stayed long enough
 to be one: a statement may lag behind executions that we know already, or the other way
-round. Who asks, and who halts a symbol, is `workbench.live.reconciling`.
+round. Who asks, and who halts a symbol, is `workbench.live.accounts.reconciling`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from workbench.live.view import difference_row, halt_row, profit_row
+from workbench.live.accounts.view import difference_row, halt_row, profit_row
 from workbench.server.services import services_of, who
 
 __all__ = ["router"]

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from workbench.live.at_work import at_work_row
-from workbench.live.deployment import Deployment
+from workbench.live.decisions.deployment import Deployment
+from workbench.live.runs.at_work import at_work_row
 from workbench.server.services import services_of, who
 from workbench.strategy.registry import find
 

@@ -9,8 +9,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.errors import WorkbenchError
-from workbench.live.ticket import Ticket
-from workbench.live.view import Snapshot, account_row, fill_row, halt_row, holding_row, order_row
+from workbench.live.accounts.ticket import Ticket
+from workbench.live.accounts.view import (
+    Snapshot,
+    account_row,
+    fill_row,
+    halt_row,
+    holding_row,
+    order_row,
+)
 from workbench.risk.halt import HaltLevel
 from workbench.server.services import services_of, who
 

@@ -1,0 +1,1 @@
+"""A strategy bar by bar through the real order path."""
