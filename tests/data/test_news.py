@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import workbench as wb
+from workbench.config import load_settings
 from workbench.core.clock import EventClock
 from workbench.core.message import Message
 from workbench.errors import UnavailableError, UsageError
+from workbench.store.messages import add_messages
+from workbench.store.migrate import open_database
 from workbench.testing.vendors import AlpacaWire
 from workbench.testing.wire import WireServer, instead
 from workbench.testing.workspace import point_at
@@ -51,7 +55,7 @@ def test_a_page_that_fails_leaves_those_before_it(vendor):
     assert len(wb.fetch_messages("AAPL", "2024-05-01", "2024-05-03", source="alpaca")) == 15
 
 
-def test_without_a_start_it_goes_on_a_day_before_the_newest_and_sees_edits(vendor):
+def test_without_a_start_it_goes_on_a_day_before_the_last_fetch_ended_and_sees_edits(vendor):
     wire, server = vendor
     wb.fetch_messages("AAPL", "2024-05-01", "2024-05-03", source="alpaca")
     edited = replace(story(24), title="title 24, corrected", updated=START + timedelta(hours=30))
@@ -59,8 +63,78 @@ def test_without_a_start_it_goes_on_a_day_before_the_newest_and_sees_edits(vendo
     clock = EventClock(START + timedelta(days=3))
     found = wb.fetch_messages("AAPL", source="alpaca", clock=clock)
     assert found["title"].tolist() == ["title 24, corrected", "title 40"]
-    assert server.asked[-1].query["start"].startswith("2024-05-01")
+    assert server.asked[-1].query["start"].startswith("2024-05-02")
     assert wb.messages(search="corrected")["edition"].tolist() == [2]
+
+
+def fetched(symbols="AAPL", start=None, end=None, *, day):
+    clock = EventClock(START + timedelta(days=day))
+    return wb.fetch_messages(symbols, start, end, source="alpaca", clock=clock)["title"].tolist()
+
+
+def live(*given):
+    with closing(open_database(load_settings())) as database, database.write() as connection:
+        add_messages(connection, [replace(one, source="alpaca") for one in given], START)
+
+
+def test_a_headline_that_came_live_in_between_hides_nothing_before_it(vendor):
+    wire, _ = vendor
+    assert len(fetched(day=2)) == 25
+    wire.stories = [story(24 * day) for day in (10, 18)]
+    live(wire.stories[1])
+    assert fetched(day=20) == ["title 240"]
+
+
+def test_what_was_told_of_another_symbol_is_no_history_of_it(vendor):
+    wire, _ = vendor
+    wire.stories = [
+        story(24 * 4, symbols=("MSFT",)),
+        story(24 * 9, symbols=("AAPL", "MSFT")),
+    ]
+    assert fetched("AAPL", "2024-05-01", day=10) == ["title 216"]
+    assert fetched("MSFT", day=10) == ["title 96"]
+
+
+def test_a_new_symbol_in_a_list_holds_up_none_of_the_others(vendor):
+    wire, server = vendor
+    assert fetched("AAPL", "2024-05-01", "2024-05-02", day=1)
+    wire.stories = [
+        story(24 * 5, symbols=("AAPL",)),
+        story(24 * 28, symbols=("IBM",)),
+    ]
+    assert fetched(["AAPL", "IBM"], day=30) == ["title 120", "title 672"]
+    asked = {one.query["symbols"]: one.query["start"][:10] for one in server.asked[-2:]}
+    assert asked == {"AAPL": "2024-05-01", "IBM": "2024-05-24"}
+
+
+def test_a_fetch_that_failed_half_way_is_made_again(vendor):
+    wire, server = vendor
+    assert fetched("AAPL", "2024-05-01", "2024-05-01 01:00", day=1)
+    wire.stories = [story(number) for number in range(25)] + [story(24 * 3 + 2)]
+    server.fail(lambda reply: reply)
+    server.fail(instead("", 500))
+    with pytest.raises(UnavailableError):
+        fetched(day=5)
+    assert len(fetched(day=5)) == 16
+
+
+def test_a_window_beyond_what_was_fetched_leaves_the_days_between_to_be_fetched(vendor):
+    wire, _ = vendor
+    assert len(fetched("AAPL", "2024-05-01", "2024-05-02", day=30)) == 24
+    wire.stories = [story(24 * day) for day in (8, 21)]
+    assert fetched("AAPL", "2024-05-21", "2024-05-23", day=30) == ["title 504"]
+    assert fetched(day=30) == ["title 192"]
+    wire.stories = [story(24 * 9)]
+    assert fetched(day=31) == []  # fetched on until the day before
+
+
+def test_an_end_in_the_future_or_the_past_moves_the_mark_no_further_than_now(vendor):
+    wire, _ = vendor
+    assert len(fetched("AAPL", "2024-05-01", "2030-01-01", day=2)) == 25
+    wire.stories = [story(24 * 3)]
+    assert fetched(day=4) == ["title 72"]
+    wire.stories = [story(-24 * 3)]
+    assert fetched("AAPL", end="2024-04-30", day=5) == ["title -72"]  # the week before it
 
 
 def test_the_source_is_chosen_by_the_order_and_named_where_there_is_none(vendor, workspace):

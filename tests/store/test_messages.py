@@ -9,7 +9,13 @@ import pytest
 
 from workbench.core.message import Message
 from workbench.errors import UsageError
-from workbench.store.messages import Query, add_messages, find_messages, last_published
+from workbench.store.messages import (
+    Query,
+    add_messages,
+    fetched_until,
+    find_messages,
+    mark_fetched,
+)
 from workbench.store.migrate import open_database
 from workbench.store.words import Words
 
@@ -124,9 +130,24 @@ def test_windows_sources_and_limits(database):
     assert titles(database, start=DAY + HOUR, end=DAY + 3 * HOUR) == ["number 1", "number 2"]
     assert titles(database, sources=("note",)) == ["mine"]
     assert titles(database, sources=("alpaca",), limit=2) == ["number 3", "number 4"]
+
+
+def test_a_mark_goes_on_where_spans_meet_and_never_over_a_gap(database):
+    def fetched(first, last, *symbols):
+        with database.write() as connection:
+            span = (DAY + first * HOUR, DAY + last * HOUR)
+            mark_fetched(connection, "alpaca", symbols, span)
+        with database.read() as connection:
+            found = fetched_until(connection, "alpaca", ["AAPL", "IBM"])
+        return {name: (at - DAY) / HOUR for name, at in found.items()}
+
+    assert fetched(6, 5, "AAPL") == {}  # asked for the future: nothing was fetched
+    assert fetched(0, 5, "AAPL") == {"AAPL": 5}
+    assert fetched(5, 7, "AAPL", "IBM") == {"AAPL": 7, "IBM": 7}
+    assert fetched(8, 9, "AAPL") == {"AAPL": 7, "IBM": 7}
+    assert fetched(1, 6, "AAPL") == {"AAPL": 7, "IBM": 7}
     with database.read() as connection:
-        assert last_published(connection, "alpaca", "AAPL") == DAY + 4 * HOUR
-        assert last_published(connection, "alpaca", "IBM") is None
+        assert fetched_until(connection, "polygon", ["AAPL"]) == {}
 
 
 def test_words_are_found_in_title_and_body_and_in_other_forms(database):

@@ -52,7 +52,7 @@ def fetch(
     start: Day = None,
     end: Day = None,
 ) -> None:
-    """Fetch news; without --start from a day before the newest that is here."""
+    """Fetch news; without --start from where the last fetch came to, less a day."""
     found = wb.fetch_messages(symbols, start, end, source=source)
     edited = int((found["edition"] > 1).sum())
     out.print(f"{len(found) - edited} new messages, {edited} edited")

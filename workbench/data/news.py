@@ -17,7 +17,7 @@ from workbench.core.ports import Clock
 from workbench.data.messages import frame_of
 from workbench.data.window import When, names_of, window_of
 from workbench.errors import UsageError, nearest
-from workbench.store.messages import add_messages, last_published
+from workbench.store.messages import add_messages, fetched_until, mark_fetched
 from workbench.store.migrate import open_database
 from workbench.venues.paging import is_crypto
 
@@ -59,14 +59,15 @@ def fetch_messages(
 
     Each page is kept as soon as it is there, so that little is lost where the next one
     fails; what is there already is not kept twice. What comes counts as known from now on,
-    however old it is.
+    however old it is. How far the news of a symbol were fetched is kept beside them once all
+    pages are here; what came live or with another symbol's news does not count for it.
 
     Parameters
     ----------
     symbols : str or list of str
     start : time, optional
-        By default a day before the newest that is here of the symbol, so that edits are
-        seen; where there is none, a week ago.
+        By default where the fetches of the symbol from this source came to without a gap, less
+        a day, so that edits are seen; where there were none, a week before the end.
     end : time, optional
         Exclusive; now by default.
     source : str, optional
@@ -93,13 +94,17 @@ def fetch_messages(
     wanted, _ = names_of(symbols)
     vendor = find(source or _usual(wanted[0], told), told)
     first, last = (_plain(stamp) for stamp in window_of(start, end))
-    until = last or tells.now()
+    now = tells.now()
+    until = last or now
     found: list[Message] = []
     with closing(open_database(told)) as database:
-        begin = first or _begin(database, vendor.name, wanted, until)
-        for page in vendor.pages(wanted, begin, until):
+        spans = {first: list(wanted)} if first else _spans(database, vendor.name, wanted, until)
+        for begin, names in spans.items():
+            for page in vendor.pages(names, begin, until):
+                with database.write() as connection:
+                    found += add_messages(connection, page, tells.now())
             with database.write() as connection:
-                found += add_messages(connection, page, tells.now())
+                mark_fetched(connection, vendor.name, names, (begin, min(until, now)))
     return frame_of(found)
 
 
@@ -135,11 +140,18 @@ def _usual(symbol: str, settings: Settings) -> str:
     raise UsageError(f"say where news come from: source= is one of {', '.join(_NEWS)}")
 
 
-def _begin(database: Database, source: str, symbols: Sequence[str], until: datetime) -> datetime:
+def _spans(
+    database: Database, source: str, symbols: Sequence[str], until: datetime
+) -> dict[datetime, list[str]]:
+    """Return from when on which symbols are to be fetched."""
     with database.read() as connection:
-        newest = [last_published(connection, source, symbol) for symbol in symbols]
-    here = [one for one in newest if one is not None]
-    return min(here) - _DAY if len(here) == len(symbols) else until - _WEEK
+        marks = fetched_until(connection, source, symbols)
+    spans: dict[datetime, list[str]] = {}
+    for symbol in symbols:
+        mark = marks.get(symbol)
+        begin = until - _WEEK if mark is None or mark - _DAY >= until else mark - _DAY
+        spans.setdefault(begin, []).append(symbol)
+    return spans
 
 
 def _plain(stamp: pd.Timestamp | None) -> datetime | None:

@@ -33,6 +33,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    update,
 )
 
 from workbench.core.message import Message
@@ -40,7 +41,15 @@ from workbench.store.columns import UtcTime
 from workbench.store.tables import metadata
 from workbench.store.words import Words
 
-__all__ = ["By", "Query", "add_messages", "find_messages", "last_published", "messages"]
+__all__ = [
+    "By",
+    "Query",
+    "add_messages",
+    "fetched_until",
+    "find_messages",
+    "mark_fetched",
+    "messages",
+]
 
 By = Literal["known", "published"]
 
@@ -71,6 +80,17 @@ message_symbols = Table(
     Column("symbol", String(64), nullable=False),
     PrimaryKeyConstraint("seq", "symbol"),
     Index(None, "symbol"),
+)
+
+# How far a source's news of a symbol were fetched without a gap; what came in other ways, live
+# or with the news of another symbol, says nothing of what was published before it.
+news_marks = Table(
+    "news_marks",
+    metadata,
+    Column("source", String(32), nullable=False),
+    Column("symbol", String(64), nullable=False),
+    Column("until", UtcTime, nullable=False),
+    PrimaryKeyConstraint("source", "symbol"),
 )
 
 _SHOWN = [column for column in messages.c if column.name != "seq"]
@@ -131,8 +151,7 @@ def add_messages(
     known : datetime
         Now.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("select pg_advisory_xact_lock(hashtextextended('messages', 0))"))
+    _take_turn(connection)
     return [kept for one in given if (kept := _add(connection, one, known)) is not None]
 
 
@@ -149,20 +168,54 @@ def find_messages(connection: Connection, query: Query) -> list[Message]:
     return [_message(row, tuple(named[row.seq])) for row in rows]
 
 
-def last_published(connection: Connection, source: str, symbol: str) -> datetime | None:
-    """Return when the newest message of a source about a symbol was published."""
-    found = connection.execute(
-        select(func.max(messages.c.published))
-        .join(message_symbols, message_symbols.c.seq == messages.c.seq)
-        .where(messages.c.source == source, message_symbols.c.symbol == symbol)
-    ).scalar()
-    return found if found is None or isinstance(found, datetime) else _instant(found)
+def fetched_until(
+    connection: Connection, source: str, symbols: Sequence[str]
+) -> dict[str, datetime]:
+    """Return up to when the news of each symbol were fetched; what never was, is left out."""
+    named = and_(news_marks.c.source == source, news_marks.c.symbol.in_(symbols))
+    rows = connection.execute(select(news_marks.c.symbol, news_marks.c.until).where(named))
+    return {row.symbol: row.until for row in rows}
 
 
-def _instant(value: Any) -> datetime:
-    found = UtcTime().process_result_value(value, None)
-    assert found is not None  # noqa: S101  it was a text
-    return found
+def mark_fetched(
+    connection: Connection,
+    source: str,
+    symbols: Sequence[str],
+    span: tuple[datetime, datetime],
+) -> None:
+    """Keep that all news of symbols were fetched that were published in a span of time.
+
+    A span that begins after what was fetched before leaves the mark where it is: what lies
+    between is still to be fetched.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a transaction that writes.
+    source : str
+    symbols : sequence of str
+    span : (datetime, datetime)
+        The end is exclusive; one that ends before it begins is none.
+    """
+    begin, until = span
+    if until <= begin:
+        return
+    _take_turn(connection)
+    marks = fetched_until(connection, source, symbols)
+    for symbol in symbols:
+        told = {"source": source, "symbol": symbol, "until": until}
+        mark = marks.get(symbol)
+        if mark is None:
+            connection.execute(insert(news_marks).values(**told))
+        elif begin <= mark < until:
+            at = and_(news_marks.c.source == source, news_marks.c.symbol == symbol)
+            connection.execute(update(news_marks).where(at).values(until=until))
+
+
+def _take_turn(connection: Connection) -> None:
+    """Hold other writers of messages back until the end of the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(hashtextextended('messages', 0))"))
 
 
 def _add(connection: Connection, one: Message, known: datetime) -> Message | None:
