@@ -124,6 +124,14 @@ def test_a_symbol_named_later_is_known_later_and_out_as_early(database):
     assert len(titles(database, symbols=("MSFT",), as_of=DAY, by="published")) == 1
 
 
+def test_a_symbol_named_in_the_vendors_update_is_out_from_that_update_on(database):
+    add(database, story())
+    add(database, story(symbols=("AAPL", "MSFT"), updated=DAY + 2 * HOUR), known=DAY + 9 * HOUR)
+    assert titles(database, symbols=("MSFT",), as_of=DAY + HOUR, by="published") == []
+    assert len(titles(database, symbols=("AAPL",), as_of=DAY + HOUR, by="published")) == 1
+    assert len(titles(database, symbols=("MSFT",), as_of=DAY + 2 * HOUR, by="published")) == 1
+
+
 def test_windows_sources_and_limits(database):
     many = [story(str(i), f"number {i}", published=DAY + i * HOUR) for i in range(5)]
     add(database, *many, story("n", "mine", source="note", symbols=()), known=DAY + 9 * HOUR)
