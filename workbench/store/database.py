@@ -78,12 +78,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the database throughout."""
-        with translated(self.url), self.engine.connect() as connection:
-            if self.path is None and self.is_sqlite:
-                # one connection serves all of a database in memory: take turns
-                with self._guard:
-                    yield connection
-            elif self.is_sqlite:
+        with translated(self.url), self.sharing(), self.engine.connect() as connection:
+            if self.is_sqlite:
                 yield connection
             else:
                 yield connection.execution_options(isolation_level="REPEATABLE READ")
@@ -114,6 +110,19 @@ class Database:
     def writing(self) -> Iterator[None]:
         """Wait for the turn to write, and translate what goes wrong; `write` does both itself."""
         with self._guard, self._one_at_a_time(), translated(self.url):
+            yield
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Wait for the turn on the one connection that serves all of a database in memory.
+
+        It is for what begins and ends inside: whoever gives a connection back rolls back what
+        it has open. Other databases have a connection for each, and none waits.
+        """
+        if self.is_sqlite and self.path is None:
+            with self._guard:
+                yield
+        else:
             yield
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ class Lookups:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        with translated(database.url):
+        with translated(database.url), database.sharing():
             self._connection = database.engine.raw_connection()
             if not database.is_sqlite:
                 self._connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
@@ -30,7 +30,7 @@ class Lookups:
         """Return the rows of a ``select`` with ``?`` in the place of its values."""
         if not self._database.is_sqlite:
             question = question.replace("?", "%s")
-        with translated(self._database.url):
+        with translated(self._database.url), self._database.sharing():
             cursor = self._connection.cursor()
             try:
                 cursor.execute(question, values)
@@ -39,5 +39,9 @@ class Lookups:
                 cursor.close()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.invalidate()
+        """Give the connection back."""
+        if self._database.is_sqlite:
+            with self._database.sharing():
+                self._connection.close()
+        else:  # one that commits by itself is of no use to others
+            self._connection.invalidate()

@@ -103,7 +103,8 @@ class Writer:
             if not self.database.is_sqlite:
                 # not given back: a session that lives on in the pool would keep its lock
                 connection.invalidate()
-            connection.close()
+            with self.database.sharing():
+                connection.close()
         if self._file is not None:
             self._file.close()
             self._file = None
