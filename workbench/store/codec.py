@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -23,6 +23,7 @@ from workbench.core.order import (
     TimeInForce,
 )
 from workbench.core.signal import Side
+from workbench.errors import UsageError
 
 __all__ = ["decode", "dump", "encode"]
 
@@ -30,12 +31,31 @@ T = TypeVar("T")
 
 
 def dump(body: Mapping[str, Any] | str) -> str:
-    """Write JSON in its one canonical form, so that the same body has the same hash."""
-    return _JSON.encode(body)
+    """Write JSON in its one canonical form, so that the same body has the same hash.
+
+    Raises
+    ------
+    UsageError
+        It holds what would not come back as it was.
+
+    Examples
+    --------
+    >>> dump({"b": 1.5, "a": [None]})
+    '{"a":[null],"b":1.5}'
+    """
+    try:
+        return _JSON.encode(body)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"this cannot be kept as JSON: {error}") from None
 
 
 def encode(value: Any) -> Any:
     """Turn a word of the domain into plain JSON values; None fields are left out.
+
+    Raises
+    ------
+    UsageError
+        An instant has no time zone.
 
     Examples
     --------
@@ -48,11 +68,13 @@ def encode(value: Any) -> Any:
 
 def _writer(kind: type) -> Callable[[Any], Any]:
     """Return how to write a type, found once: this is on a hot path."""
-    found: Callable[[Any], Any] = _same
+    found: Callable[[Any], Any]
     if issubclass(kind, Enum):
         found = {member: member.value for member in kind}.__getitem__
     elif is_dataclass(kind):
         found = _fields_writer(tuple(field.name for field in fields(kind)))
+    else:  # one of a library's own kind, as a Timestamp, is written as what it is
+        found = next((write for known, write in _BASES.items() if issubclass(kind, known)), _same)
     _WRITERS[kind] = found
     return found
 
@@ -76,7 +98,11 @@ def _write_decimal(value: Decimal) -> str:
 
 
 def _write_instant(value: datetime) -> str:
-    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise UsageError(f"{value!r} has no time zone: give an instant in UTC")
+        value = value.astimezone(UTC)
+    return _ISOFORMAT(value)
 
 
 def decode(
@@ -106,11 +132,36 @@ def _same(value: Any) -> Any:
     return value
 
 
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_WRITERS: dict[type, Callable[[Any], Any]] = {
-    Decimal: _write_decimal,
-    datetime: _write_instant,
-}
+def _further(value: Any) -> Any:
+    """Return a library's scalar as the number it is; all else would come back as another type."""
+    is_scalar = type(value).__module__ == "numpy" and value.ndim == 0
+    if is_scalar and isinstance(plain := value.item(), bool | int | float):
+        return plain
+    advice = "give plain numbers, texts, lists and dicts"
+    if is_scalar:
+        advice = "give str(...) of it"
+    else:
+        told = (how for kinds, how in _ADVICE if isinstance(value, kinds))
+        advice = next(told, ".tolist() makes a list" if hasattr(value, "tolist") else advice)
+    raise UsageError(
+        f"a {type(value).__name__} cannot be kept as JSON and come back as it was: {advice}",
+        type=type(value).__name__,
+    )
+
+
+_ISOFORMAT = datetime.isoformat  # a subclass may write more digits than can be read again
+_ADVICE: tuple[tuple[Any, str], ...] = (
+    (Enum, "give its .value"),
+    (date, "give its .isoformat()"),
+    (timedelta, "give its .total_seconds()"),
+    (Decimal, "give str(...) of it"),
+    ((set, frozenset), "give sorted(...) of it"),
+)
+_JSON = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_further
+)
+_BASES: dict[type, Callable[[Any], Any]] = {Decimal: _write_decimal, datetime: _write_instant}
+_WRITERS = dict(_BASES)
 _MONEY = (
     "quantity", "target", "limit_price", "stop_price", "filled", "average_price",
     "reference_price", "price", "fee", "slippage", "loss", "profit", "trail",
