@@ -370,6 +370,33 @@ async def test_a_sending_goes_on_without_who_asked_and_is_unknown_where_it_does_
     path.journal.verify()
 
 
+async def test_what_the_stream_tells_before_an_answer_is_journaled_before_it(path):
+    class Held(SimBroker):
+        async def submit(self, order):
+            told = await super().submit(order)
+            self.answer = asyncio.get_running_loop().create_future()
+            await self.answer
+            return replace(told, state=OrderState.WORKING)
+
+    path.journal.close()
+    path.start()
+    broker = Held(path.venue)
+    manager = OrderManager(
+        OrderCore(Gate.of(None), path.journal.load()), path.journal, broker, WallClock()
+    )
+    manager.is_ready = True
+    intent = path.intent()
+    asked = asyncio.create_task(manager.propose(intent, path.context()))
+    while not hasattr(broker, "answer"):
+        await asyncio.sleep(0.001)
+    broker.answer.set_result(None)  # it is here, and nobody has looked at it yet
+    await manager.update(path.venue.order(intent.intent_id))
+    await asked
+    assert manager.core.ledger.orders[intent.intent_id].state is OrderState.WORKING
+    path.journal.verify()
+    assert path.journal.load() == manager.core.ledger
+
+
 def test_an_order_ends_when_its_fills_are_here_not_when_somebody_says_so(path, monkeypatch):
     name = path.propose()
     path.quote()

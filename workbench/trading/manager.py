@@ -313,6 +313,8 @@ class OrderManager(Driver):
             super()._put(*records)
 
     async def _run(self, step: Step) -> None:
+        # put now, as it was applied now: by the time a task begins, another may have been
+        self._scribe.put(step.records)
         # a task of its own: who asked may go away, what was begun goes on
         await asyncio.shield(self._begin(self._carry_out(step)))
 
@@ -334,11 +336,11 @@ class OrderManager(Driver):
         while effects:
             effect = effects.popleft()
             after = await self._perform(effect)
+            self._scribe.put(after.records)
             await self._commit(after)
             effects.extend(after.effects)
 
     async def _commit(self, step: Step) -> None:
-        self._scribe.put(step.records)
         await self._scribe.written()
         if step.records or step.alarms:
             self._on_change(step)
@@ -356,7 +358,9 @@ class OrderManager(Driver):
         finally:
             # a cancelled task or a fault of the adapter: sent or not, nobody can say
             if not is_settled:
-                await self._commit(self._cut(effect))
+                cut = self._cut(effect)
+                self._scribe.put(cut.records)
+                await self._commit(cut)
         return self.core.answered(effect, answer, self.clock.now())
 
     def _call(self, effect: Effect) -> Awaitable[Order | Sequence[Fill] | None]:
