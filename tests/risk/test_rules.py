@@ -96,6 +96,14 @@ def test_a_short_is_net_exposure_too():
     assert verdict("net_exposure", an_intent(), context, max_net=0.01).outcome == "pass"
 
 
+def test_to_sell_one_side_of_a_hedge_makes_the_net_larger():
+    context = a_context({"AAPL": "10", "IBM": "-30"})  # 1,000 long, 1,500 short
+    one_side = verdict("net_exposure", an_intent("sell"), context, max_net=0.1)
+    assert (one_side.outcome, one_side.measured) == ("refuse", "0.15")
+    asked = an_intent("sell", reduce_only=True)
+    assert verdict("net_exposure", asked, context, max_net=0.1).outcome == "pass"
+
+
 def test_a_strategy_is_held_to_what_it_did_itself():
     activity = Activity()
     activity.filled("mine", a_fill(quantity="10"))

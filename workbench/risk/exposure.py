@@ -90,8 +90,12 @@ class NetExposure:
     on_breach: Breach = "refuse"
 
     def judge(self, wish: Wish, context: Context) -> Verdict:
-        """Add up the signed worth of what can be held in the order's direction."""
-        if self.limit is None or wish.reduces(context):
+        """Add up the signed worth of what can be held in the order's direction.
+
+        To sell one side of a hedge makes the net larger, though it reduces the symbol: such
+        an order is judged too, unless it is marked as reduce-only.
+        """
+        if self.limit is None or wish.intent.reduce_only:
             return Verdict(self.name, "pass")
         sign, symbol = wish.intent.side.sign, wish.intent.symbol
         others = net_worth(context.positions, context.reserved, context.prices, sign, symbol)
