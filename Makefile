@@ -42,7 +42,8 @@ test: env-test ## the whole suite
 	@bash scripts/find_browser.sh || true
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests workbench
 
-soak: env-test ## the tests that take many minutes, e.g. 200 kills of a fetch
+soak: env-test ## the tests that take many minutes, and the properties on cases never seen
+	HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest tests/property tests/parity tests/kernels
 	$(BIN)/python -m pytest -m soak --soak tests
 
 check: env-test ## ruff, mypy --strict on the package, import-linter

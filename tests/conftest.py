@@ -6,6 +6,12 @@ import shutil
 import sys
 
 import pytest
+from hypothesis import settings
+
+# the same cases each time, so that a change is judged by what it changed; `make soak` looks further
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.register_profile("new", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_addoption(parser):
