@@ -19,6 +19,7 @@ from workbench.core.signal import Side
 from workbench.errors import OutcomeUnknownError, RefusedError, UnavailableError
 from workbench.testing.brokers.exchanges.under_test import EXCHANGES, ExchangeUnderTest
 from workbench.testing.brokers.venue import AlpacaUnderTest, SimUnderTest, VenueUnderTest
+from workbench.trading.books import Books
 from workbench.venues.sim.broker import Faults, SimBroker
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.terms import plain_terms
@@ -31,7 +32,7 @@ VENUES = {
     "sim": lambda folder: SimUnderTest(),
     "sim with a memory": lambda folder: SimUnderTest(folder / "venue.jsonl"),
     "alpaca": AlpacaUnderTest,
-} | {name: partial(ExchangeUnderTest, name) for name in EXCHANGES}
+} | {name: partial(ExchangeUnderTest, name, fee=Decimal("0.001")) for name in EXCHANGES}
 TROUBLES = {"sim": SimUnderTest, "alpaca": AlpacaUnderTest} | dict.fromkeys(
     EXCHANGES, ExchangeUnderTest
 )
@@ -65,7 +66,7 @@ class Bench:
         """Buy what can be sold, where nothing is sold short."""
         if not self.broker.capabilities.shorts:
             self.move(99.0, 100.0)
-            await self.broker.submit(self.order())
+            await self.broker.submit(self.order(quantity="20"))
             self.move(99.0, 100.0)
 
     def skip_without(self, facts):
@@ -73,13 +74,13 @@ class Bench:
             pytest.skip(f"{self.broker.name} has no {facts['type']} orders")
 
     async def invariants(self):
-        fills = await self.broker.fills()
-        held = sum((f.quantity * f.side.sign for f in fills), Decimal(0))
-        assert {p.symbol: p.quantity for p in await self.broker.positions()} == (
-            {self.venue.symbol: held} if held else {}
-        )
-        cash = self.venue.cash - sum(f.quantity * f.price * f.side.sign + f.fee for f in fills)
-        assert (await self.broker.account()).cash == cash
+        fills, account = await self.broker.fills(), await self.broker.account()
+        books = Books({account.currency: self.venue.cash})
+        for fill in fills:
+            assert fill.currency == account.currency
+            books.apply(fill)
+        held = await self.broker.positions()
+        assert books.compare(held, account.cash, account.currency) == []
         for i in range(1, self.count + 1):
             order = await self.broker.order(f"o{i}")
             if order is not None:

@@ -9,6 +9,7 @@ import pytest
 
 from workbench.core.fill import Fill
 from workbench.core.money import ZERO
+from workbench.core.position import Position
 from workbench.core.posting import Posting, PostingKind
 from workbench.core.signal import Side
 from workbench.errors import DataError, InvariantError
@@ -41,6 +42,49 @@ def test_fees_stand_in_the_currency_they_were_paid_in():
     assert books.fees == {"EUR": 1, "BNB": Decimal("0.1")}
     held = books.position("SAP")
     assert (held.realised, held.fees, held.currency) == (10, 1, "EUR")
+
+
+def test_a_fee_in_the_coin_traded_is_taken_off_its_units():
+    books, lots = Books({"USDT": Decimal(1000)}), Lots()
+    ours = {"symbol": "BTC/USDT", "currency": "USDT", "fee_currency": "BTC"}
+    bought = fill("buy", 2, 100, fee=Decimal("0.002"), **ours)
+    for one in (bought, fill("sell", 1, 110, fee=Decimal("0.001"), **ours)):
+        books.apply(one)
+        lots.apply(one)
+    assert books.cash == {"USDT": 910}
+    assert books.fees == {"USDT": Decimal("0.310")}
+    held = books.position("BTC/USDT")
+    assert (held.quantity, held.average_price, held.fees) == (
+        Decimal("0.997"),
+        100,
+        Decimal("0.31"),
+    )
+    assert [lot.quantity for lot in lots.positions()] == [held.quantity]
+    # nothing is lost: what was paid is cost, profit or fee
+    assert held.cost == 1000 - books.cash["USDT"] + held.realised - books.fees["USDT"]
+
+
+def test_a_fee_in_another_coin_is_held_against_the_venues_units_of_it():
+    books = Books({"USDT": Decimal(1000)})
+    pair = {"currency": "USDT", "fee_currency": "USDT"}
+    books.apply(fill("buy", 1, 500, "BNB/USDT", **pair))
+    books.apply(fill("buy", 1, 100, "BTC/USDT", **{**pair, "fee_currency": "BNB"},
+                     fee=Decimal("0.0002")))  # fmt: skip
+    held = [Position("BTC/USDT", Decimal(1)), Position("BNB/USDT", Decimal("0.9998"))]
+    assert books.compare(held, Decimal(400), "USDT") == []
+    held[1] = Position("BNB/USDT", Decimal(1))
+    (off,) = books.compare(held, Decimal(400), "USDT")
+    assert (off.name, off.missing) == ("BNB/USDT", Decimal("0.0002"))
+
+
+def test_a_perpetual_is_not_paid_for():
+    books = Books({"USDT": Decimal(1000)})
+    name, ours = "BTC/USDT:USDT", {"currency": "USDT", "fee_currency": "USDT"}
+    books.apply(fill("sell", 4, 500, name, fee=Decimal(1), **ours))
+    assert books.compare([Position(name, Decimal(-4))], Decimal(999), "USDT") == []
+    books.apply(fill("buy", 1, 400, name, **ours))
+    assert books.compare([Position(name, Decimal(-3))], Decimal(1099), "USDT") == []
+    assert books.equity({name: Decimal(400)}, "USDT") == 1399
 
 
 def test_what_has_no_rate_is_told_and_not_guessed():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from workbench.core.money import ZERO
+from workbench.core.money import MONEY, ZERO
 from workbench.core.signal import Side
 
 __all__ = ["Fill"]
@@ -21,7 +21,8 @@ class Fill:
     quantity : Decimal
         Units, positive; the side gives the direction.
     fee : Decimal
-        Paid, in `fee_currency`; negative is a rebate.
+        Paid, in `fee_currency`; negative is a rebate. Exchanges take that of a purchase out
+        of the coins bought: see `booked`.
     reverses : str, optional
         The execution that this one takes back. With the opposite side that is all (a
         bust: units and price are those of the execution, the fee is given back); with the
@@ -47,3 +48,28 @@ class Fill:
     slippage: Decimal = ZERO
     currency: str = "USD"
     reverses: str | None = None
+
+    @property
+    def booked(self) -> Fill:
+        """The same execution as books take it, with a fee in the coin traded told in money.
+
+        The units are then those that came to the account, or left it, and the fee is what
+        the coins were worth at the price; any other fee stays as it is.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> bought = Fill(execution_id="1", order_id="o", venue="v", symbol="BTC/USDT",
+        ...               side=Side.BUY, quantity=Decimal(2), price=Decimal(100),
+        ...               time=datetime(2024, 1, 2, tzinfo=UTC), fee=Decimal("0.002"),
+        ...               fee_currency="BTC", currency="USDT").booked
+        >>> bought.quantity, bought.fee, bought.fee_currency
+        (Decimal('1.998'), Decimal('0.200'), 'USDT')
+        """
+        if not self.fee or self.fee_currency == self.currency:
+            return self
+        if not self.symbol.startswith(f"{self.fee_currency}/"):
+            return self
+        kept = MONEY.subtract(self.quantity, MONEY.multiply(self.fee, self.side.sign))
+        fee = MONEY.multiply(self.fee, self.price)
+        return replace(self, quantity=kept, fee=fee, fee_currency=self.currency)

@@ -73,6 +73,7 @@ class Position:
 
         A fill beyond zero closes the position and opens the rest at the fill's price.
         """
+        fill = fill.booked
         held, delta = MONEY.abs(self.quantity), MONEY.multiply(fill.quantity, fill.side.sign)
         after = MONEY.add(self.quantity, delta)
         fees = self.fees
@@ -94,6 +95,24 @@ class Position:
             average, cost = self.average_price, MONEY.subtract(self.cost, spent)
         realised = MONEY.add(self.realised, gain)
         return Position(self.symbol, after, average, realised, fees, cost, fill.currency)
+
+    @property
+    def unpaid(self) -> Decimal:
+        """What books take off the cash and a statement does not; negative of a short position.
+
+        A perpetual (``BTC/USDT:USDT``) is not paid for: it binds margin, and its profit comes
+        to the cash once it is closed.
+
+        Examples
+        --------
+        >>> Position("BTC/USDT:USDT", Decimal(-2), Decimal(100)).unpaid
+        Decimal('-200')
+        >>> Position("BTC/USDT", Decimal(2), Decimal(100)).unpaid
+        Decimal('0')
+        """
+        if ":" not in self.symbol:
+            return ZERO
+        return MONEY.minus(self.cost) if self.quantity < 0 else self.cost
 
     def split(self, posting: Posting) -> Position:
         """Return the position after a split: other units at another price, for the same money.

@@ -62,7 +62,7 @@ class Activity:
     def filled(self, strategy: str, fill: Fill) -> None:
         """Take in a fill; each is given once, whoever calls sees to it."""
         held = self._held.setdefault(strategy, {})
-        delta = MONEY.multiply(fill.quantity, fill.side.sign)
+        delta = MONEY.multiply(fill.booked.quantity, fill.side.sign)
         held[fill.symbol] = MONEY.add(held.get(fill.symbol, ZERO), delta)
 
     def sent(self, now: datetime, seconds: float, strategy: str | None = None) -> int:

@@ -72,7 +72,7 @@ class Adjustment:
         fill = Fill(
             execution_id=name, order_id=name, venue=self.venue, symbol=one.name,
             side=Side.BUY if one.missing > 0 else Side.SELL, quantity=abs(one.missing),
-            price=self.price, time=now,
+            price=self.price, time=now, currency=_currency(ledger, one.name),
         )  # fmt: skip
         order = replace(
             stranger(fill),
@@ -94,3 +94,11 @@ class Adjustment:
         count = ledger.settled.count + len(ledger.fills) + len(ledger.postings)
         text = f"{self.venue}|{one.name}|{one.ours:f}|{one.theirs:f}|{count}"
         return f"adjust-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _currency(ledger: Ledger, symbol: str) -> str:
+    """Return what the price of a symbol is in."""
+    held = ledger.books.positions.get(symbol)
+    if held is not None:
+        return held.currency
+    return symbol.partition("/")[2].partition(":")[0] or "USD"

@@ -98,6 +98,7 @@ class Books:
 
         Every fill given counts: who calls sees to it that each is given once.
         """
+        fill = fill.booked
         self.positions[fill.symbol] = self.position(fill.symbol).apply(fill)
         paid = MONEY.multiply(MONEY.multiply(fill.quantity, -fill.side.sign), fill.price)
         self.deposit(fill.currency, paid)
@@ -178,6 +179,9 @@ class Books:
     ) -> list[Difference]:
         """Compare with a venue's statement to the last digit; empty where they agree.
 
+        Other currencies than that of the statement are holdings: what fees took of one is
+        held against the venue's units of it.
+
         Parameters
         ----------
         places : int, optional
@@ -185,12 +189,17 @@ class Books:
         """
         theirs = {p.symbol: p.quantity for p in positions}
         ours = {symbol: p.quantity for symbol, p in self.positions.items()}
+        for name, amount in self.cash.items():
+            held = next((s for s in (f"{name}/{currency}", name) if s in theirs | ours), None)
+            if held is not None and name != currency:
+                ours[held] = MONEY.add(ours.get(held, ZERO), amount)
         found = [
             Difference(symbol, ours.get(symbol, ZERO), theirs.get(symbol, ZERO))
             for symbol in sorted(theirs.keys() | ours.keys())
             if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
         ]
-        mine = self.cash.get(currency, ZERO)
+        unpaid = (p.unpaid for p in self.positions.values() if p.currency == currency)
+        mine = MONEY.add(self.cash.get(currency, ZERO), sum(unpaid, ZERO))
         off = abs(MONEY.subtract(mine, cash))
         if off and (places is None or off >= Decimal(1).scaleb(-places)):
             found.append(Difference(currency, mine, cash, is_cash=True))

@@ -92,7 +92,7 @@ class Settled:
                 _divide(held, due.pop(0)[1])
             units = fill.quantity if fill.reverses is None else MONEY.minus(fill.quantity)
             filled[fill.order_id] = MONEY.add(filled.get(fill.order_id, ZERO), units)
-            delta = MONEY.multiply(fill.quantity, fill.side.sign)
+            delta = MONEY.multiply(fill.booked.quantity, fill.side.sign)
             held[fill.symbol] = MONEY.add(held.get(fill.symbol, ZERO), delta)
             count += 1
         while due and due[0][0] <= count:

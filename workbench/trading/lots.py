@@ -53,6 +53,7 @@ class _Held:
     currency: str = "USD"
 
     def apply(self, fill: Fill) -> None:
+        fill = fill.booked
         if fill.fee and fill.fee_currency == fill.currency:
             self.fees = MONEY.add(self.fees, fill.fee)
         self.currency, rest = fill.currency, fill.quantity

@@ -67,6 +67,7 @@ async def meet(account: TradingAccount) -> None:
     """
     broker = account.broker
     told: Account = await getattr(broker, "connect", broker.account)()
+    account.currency = account.oversight.currency = told.currency
     account.oversight.venue_mode = "paper" if told.is_paper else "live"
     account.oversight.margin_rate = told.margin_rate
     if not account.ledger.is_opened:
@@ -90,7 +91,8 @@ async def opening_of(broker: Broker, now: datetime) -> Opening:
         account, held = await broker.account(), await broker.positions()
         orders = await broker.open_orders()
         if _ids(await broker.fills(since)) == _ids(recent):
-            return _opening(broker.name, since, account, _Held(held, orders, recent))
+            known = _Held(held, orders, [fill.booked for fill in recent], account.currency)
+            return _opening(broker.name, since, account, known)
     raise UnavailableError(
         f"{broker.name}: something is executed all the time, so that no statement holds; a book "
         "is opened while the account rests"
@@ -102,6 +104,7 @@ class _Held:
     positions: Sequence[Position]
     orders: Sequence[Order]
     recent: Sequence[Fill]
+    currency: str
 
     def fills(self, venue: str, since: datetime) -> list[tuple[Order, Fill]]:
         """Return what was there at `since`, as fills: of open orders first, then the rest."""
@@ -121,6 +124,7 @@ class _Held:
                     venue=venue, symbol=order.symbol, side=order.side,
                     quantity=done[order.order_id],
                     price=order.average_price or prices[order.symbol], time=since,
+                    currency=self.currency,
                 )  # fmt: skip
                 before[fill.symbol] = _less(before.get(fill.symbol, ZERO), fill.side, fill.quantity)
                 found.append((order, fill))
@@ -130,7 +134,7 @@ class _Held:
                 fill = Fill(
                     execution_id=name, order_id=name, venue=venue, symbol=symbol,
                     side=Side.BUY if quantity > 0 else Side.SELL, quantity=abs(quantity),
-                    price=prices[symbol], time=since,
+                    price=prices[symbol], time=since, currency=self.currency,
                 )  # fmt: skip
                 found.append((replace(stranger(fill), quantity=fill.quantity), fill))
         return found
@@ -138,6 +142,8 @@ class _Held:
 
 def _opening(venue: str, since: datetime, account: Account, held: _Held) -> Opening:
     cash, records = account.cash, list(opened_at(venue, since))
+    for one in held.positions:
+        cash = MONEY.subtract(cash, one.unpaid)
     for fill in held.recent:
         cash = MONEY.subtract(cash, _paid(fill))
         if fill.fee_currency == account.currency:

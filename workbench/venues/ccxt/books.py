@@ -111,7 +111,8 @@ class Books:
         symbol = self.pairs.symbol(one.market)
         fill = one.fill(self.sent.order_id(client), symbol, self.venue)
         quote = symbol.partition("/")[2].partition(":")[0] or self.currency
-        return replace(fill, fee_currency=self.pairs.currency(fill.fee_currency or quote))
+        fee_currency = self.pairs.currency(fill.fee_currency or quote)
+        return replace(fill, fee_currency=fee_currency, currency=quote)
 
     def _learn(self, rows: Sequence[Execution]) -> None:
         """Learn the names of the orders of executions."""

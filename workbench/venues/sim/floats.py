@@ -126,11 +126,15 @@ class FloatBook:
             cell.units, cell.average, cell.best = float(units), float(average), float(best)
 
     def apply(self, fill: Fill) -> None:
-        """Book a fill as the venue told of it: its Decimals are the venue's floats exactly."""
+        """Book a fill as the venue told of it: its Decimals are the venue's floats exactly.
+
+        A fee in a third currency is no cash of this book.
+        """
+        fill = fill.booked
         self.trade(
             fill.symbol,
             float(fill.side.sign),
             float(fill.quantity),
             float(fill.price),
-            float(fill.fee),
+            float(fill.fee) if fill.fee_currency == fill.currency else 0.0,
         )

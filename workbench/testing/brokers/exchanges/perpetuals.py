@@ -49,12 +49,14 @@ class BinanceUsdmServer(BinanceServer):
             rows = self.book.venue.positions()
             return Reply([{
                 "symbol": one.symbol.partition(":")[0].replace("/", ""), "positionSide": "BOTH",
-                "positionAmt": str(one.quantity), "entryPrice": str(one.average_price),
+                "positionAmt": str(one.quantity), "entryPrice": f"{one.average_price:.8f}",
             } for one in rows])  # fmt: skip
         if asked.path.endswith("/fapi/v3/account"):
             self.checked(asked)
             cash, profit = _margin(self.book)
-            asset = {"asset": "USDT", "walletBalance": str(cash), "unrealizedProfit": str(profit)}
+            asset = {
+                "asset": "USDT", "walletBalance": f"{cash:.8f}", "unrealizedProfit": f"{profit:.8f}"
+            }  # fmt: skip
             return Reply({"assets": [asset], "positions": []})
         return super().private(asked)
 
@@ -92,7 +94,7 @@ class BybitLinearServer(BybitServer):
             return self.told({"list": [self._position(p) for p in self.book.venue.positions()]})
         if path == "/v5/account/wallet-balance":
             self.check(asked)
-            coin = {"coin": "USDT", "walletBalance": str(_margin(self.book)[0])}
+            coin = {"coin": "USDT", "walletBalance": f"{_margin(self.book)[0]:.8f}"}
             return self.told({"list": [{"accountType": "UNIFIED", "coin": [coin]}]})
         if "category=spot" in asked.raw_query or '"spot"' in asked.body:
             raise Refused("symbol")
@@ -102,8 +104,8 @@ class BybitLinearServer(BybitServer):
         profit = one.unrealised(decimal(self.book.price(one.symbol)))
         return {
             "symbol": one.symbol.partition(":")[0].replace("/", ""), "size": str(abs(one.quantity)),
-            "side": "Buy" if one.quantity > 0 else "Sell", "avgPrice": str(one.average_price),
-            "unrealisedPnl": str(profit), "positionIdx": 0,
+            "side": "Buy" if one.quantity > 0 else "Sell", "avgPrice": f"{one.average_price:.8f}",
+            "unrealisedPnl": f"{profit:.8f}", "positionIdx": 0,
         }  # fmt: skip
 
 

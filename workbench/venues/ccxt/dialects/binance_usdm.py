@@ -37,6 +37,7 @@ class BinanceUsdm(Binance):
         shorts=True,
         request_lifetime=timedelta(seconds=5),
         lookup_lag=timedelta(seconds=5),
+        cash_places=2,  # profits are rounded one by one
     )
     calls: ClassVar[Mapping[str, str]] = {
         "place": "fapiPrivatePostOrder",

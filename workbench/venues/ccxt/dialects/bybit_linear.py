@@ -28,7 +28,7 @@ class BybitLinear(Bybit):
     kind = "linear"
     category: ClassVar[str] = "linear"
     is_contract = True
-    capabilities = replace(Bybit.capabilities, shorts=True)
+    capabilities = replace(Bybit.capabilities, shorts=True, cash_places=2)
 
     def holdings(self) -> Holdings:
         """Return the margin that the account has, and what its positions have not realised."""
