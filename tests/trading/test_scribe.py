@@ -11,7 +11,9 @@ from workbench.core.order import OrderState, OrderType
 from workbench.errors import InvariantError, RefusedError, UnavailableError
 from workbench.risk.gate import Gate
 from workbench.trading.core import OrderCore
+from workbench.trading.ledger import Ledger
 from workbench.trading.manager import OrderManager
+from workbench.trading.records import Kind, Record
 from workbench.venues.sim.broker import SimBroker
 
 
@@ -157,3 +159,22 @@ async def test_trading_off_is_a_refusal(path, make):
     manager.is_ready = False
     with pytest.raises(RefusedError, match="recovery"):
         await manager.propose(path.intent(), path.context())
+
+
+async def test_a_page_has_all_that_the_ledger_it_is_made_of_has(path, make, monkeypatch):
+    manager = make()
+    await manager.flush()
+    seen, prepare = [Record(Kind.OPENED, {"USD": "100000"})], path.journal.prepare
+
+    def compared(records, ledger):
+        seen.extend(records)
+        assert Ledger.fold(seen) == ledger
+        return prepare(records, ledger)
+
+    monkeypatch.setattr(path.journal, "prepare", compared)
+    manager.note("a page is about to be written")
+    task = asyncio.create_task(manager.propose(path.intent(), path.context()))
+    await task  # decided between that and the writing
+    await manager.drain()
+    assert len(seen) > 4
+    path.journal.verify()
