@@ -178,3 +178,26 @@ async def test_a_page_has_all_that_the_ledger_it_is_made_of_has(path, make, monk
     await manager.drain()
     assert len(seen) > 4
     path.journal.verify()
+
+
+async def test_whatever_breaks_a_write_off_ends_the_journal(path, make, monkeypatch):
+    broker = SimBroker(path.venue)
+    manager = make(broker)
+    await manager.flush()
+    write, broken = path.journal.write, [ValueError("a text of another kind")]
+
+    def once(page):
+        if broken:
+            raise broken.pop()
+        write(page)
+
+    monkeypatch.setattr(path.journal, "write", once)
+    with pytest.raises(ValueError, match="another kind"):
+        await manager.propose(path.intent(), path.context())
+    assert "another kind" in manager.failure
+    with pytest.raises(InvariantError, match="start again"):
+        await manager.propose(path.intent(), path.context())
+    assert broker.sends == {}
+    await manager.drain()
+    path.restart()
+    path.check()

@@ -78,8 +78,8 @@ class Scribe:
         records = self._take()
         try:
             self.journal.append(records, self.ledger)
-        except WorkbenchError as error:
-            self.failure = error
+        except BaseException as error:
+            self.fail(error)
             raise
         self._written += len(records)
 
@@ -89,6 +89,13 @@ class Scribe:
             raise InvariantError(
                 f"the journal failed before ({self.failure.message}); start again to recover"
             )
+
+    def fail(self, error: BaseException) -> None:
+        """Write nothing from now on: the ledger is not what the journal adds up to any more."""
+        if self.failure is None:
+            if not isinstance(error, WorkbenchError):
+                error = InvariantError(f"it broke off: {error!r}")
+            self.failure = error
 
     def close(self) -> None:
         """Let the thread end once it has written what it is writing."""
@@ -109,8 +116,8 @@ class Scribe:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._thread, self.journal.write, page)
             self._written += len(records)
-        except WorkbenchError as error:
-            self.failure = error
+        except BaseException as error:  # whatever it was: these records are not on the disk
+            self.fail(error)
             raise
         finally:
             self._page = None
