@@ -75,7 +75,7 @@ class OrderCore(Doubts):
         The same intent again gives an empty step and no judgement: it is one order only.
         """
         step = Step()
-        if intent.intent_id in self.ledger.intents:
+        if self._is_known(intent):
             return step, None
         judgement = self._judge(step, intent, context, halt)
         if judgement.outcome != "refuse":
@@ -123,7 +123,7 @@ class OrderCore(Doubts):
         order, step = self._known(order_id), Step()
         if intent.symbol != order.symbol:
             raise UsageError(f"{order_id} is an order of {order.symbol}, not of {intent.symbol}")
-        if intent.intent_id in self.ledger.intents:
+        if self._is_known(intent):
             return step, None
         if order.state not in _WORKING:
             raise RefusedError(
@@ -285,6 +285,11 @@ class OrderCore(Doubts):
         return step
 
     # inside ---------------------------------------------------------------------------
+
+    def _is_known(self, intent: Intent) -> bool:
+        """Whether it is in the journal, or its order was found at the venue without it."""
+        name = intent.intent_id
+        return name in self.ledger.intents or name in self.ledger.orders
 
     def _judge(self, step: Step, intent: Intent, context: Context, halt: HaltLevel) -> Judgement:
         judgement = held_to_parent(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from workbench.core.account import Account
 from workbench.core.fill import Fill
 from workbench.core.order import Order
 from workbench.core.ports import Clock
 from workbench.core.position import Position
-from workbench.errors import InvariantError, OutcomeUnknownError, RefusedError
+from workbench.errors import InvariantError, OutcomeUnknownError, RefusedError, UsageError
 from workbench.trading.books import Difference
 from workbench.trading.core import OrderCore
 from workbench.trading.journal import Journal
@@ -21,6 +21,9 @@ from workbench.trading.scribe import Scribe
 from workbench.trading.steps import Effect, Step
 
 __all__ = ["Driver", "Venue"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Venue(Protocol):
@@ -87,7 +90,7 @@ class Driver:
     def enter(self, *records: Record) -> None:
         """Apply entries that lead to nothing at a venue, and write them together."""
         for record in records:
-            self.core.ledger.apply(record)
+            self._decided(self.core.ledger.apply, record)
         self._put(*records)
 
     def _put(self, *records: Record) -> None:
@@ -117,8 +120,18 @@ class Driver:
     def _require_ready(self) -> None:
         if not self.is_ready:
             raise RefusedError("trading is off until recovery is done")
+        self._scribe.require_sound()
+
+    def _decided(self, decide: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """Have the core decide; where it breaks off half-way, what it applied is in no record."""
+        try:
+            return decide(*given, **named)
+        except (UsageError, RefusedError):  # told before anything was applied
+            raise
+        except Exception as error:
+            self._scribe.fail(error)
+            raise
 
     def _cut(self, effect: Effect) -> Step:
-        return self.core.failed(
-            effect, OutcomeUnknownError("the call was cut short"), self.clock.now()
-        )
+        error = OutcomeUnknownError("the call was cut short")
+        return self._decided(self.core.failed, effect, error, self.clock.now())

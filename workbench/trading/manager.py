@@ -74,13 +74,13 @@ class ReplayManager(Driver):
     ) -> Judgement | None:
         """Judge and send an intent; None where it is in the journal already."""
         self._require_ready()
-        step, judgement = self.core.propose(intent, context, self.clock.now(), halt)
+        step, judgement = self._decided(self.core.propose, intent, context, self.clock.now(), halt)
         self._run(step)
         return judgement
 
     def cancel(self, order_id: str, reason: str = "") -> None:
         """Ask for an order's end; it is asked for even where the journal takes nothing."""
-        step = self.core.cancel(order_id, self.clock.now(), reason)
+        step = self._decided(self.core.cancel, order_id, self.clock.now(), reason)
         try:
             self._run(step)
         except (InvariantError, UnavailableError):
@@ -93,17 +93,19 @@ class ReplayManager(Driver):
     ) -> Judgement | None:
         """Put an intent in the place of an open order."""
         self._require_ready()
-        step, judgement = self.core.replace(order_id, intent, context, self.clock.now(), halt)
+        step, judgement = self._decided(
+            self.core.replace, order_id, intent, context, self.clock.now(), halt
+        )
         self._run(step)
         return judgement
 
     def update(self, message: Update) -> None:
         """Take in what the venue tells."""
-        self._run(self.core.update(message, self.clock.now()))
+        self._run(self._decided(self.core.update, message, self.clock.now()))
 
     def resolve_unknown(self) -> int:
         """Look up every order of unknown fate once; return how many stay unknown."""
-        self._run(self.core.look_up_unknown(self.clock.now()))
+        self._run(self._decided(self.core.look_up_unknown, self.clock.now()))
         self.flush()
         return len(self.core.ledger.unknown())
 
@@ -115,8 +117,8 @@ class ReplayManager(Driver):
         InvariantError
             Positions or cash differ even so; trading stays off.
         """
-        self._run(self.core.recover(self.clock.now()))
-        self._run(self.core.adopt(self.venue.open_orders(), self.clock.now()))
+        self._run(self._decided(self.core.recover, self.clock.now()))
+        self._run(self._decided(self.core.adopt, self.venue.open_orders(), self.clock.now()))
         self.flush()
         self.reconcile(self.venue.positions(), self.venue.account())
         self.is_ready = True
@@ -150,8 +152,8 @@ class ReplayManager(Driver):
         try:
             answer = self._call(effect)
         except _ANSWERS as error:
-            return self.core.failed(effect, error, self.clock.now())
-        return self.core.answered(effect, answer, self.clock.now())
+            return self._decided(self.core.failed, effect, error, self.clock.now())
+        return self._decided(self.core.answered, effect, answer, self.clock.now())
 
     def _call(self, effect: Effect) -> Order | Sequence[Fill] | None:
         venue = self.venue
@@ -209,7 +211,7 @@ class OrderManager(Driver):
     ) -> Judgement | None:
         """Judge and send an intent; None where it is in the journal already."""
         self._require_ready()
-        step, judgement = self.core.propose(intent, context, self.clock.now(), halt)
+        step, judgement = self._decided(self.core.propose, intent, context, self.clock.now(), halt)
         await self._run(step)
         return judgement
 
@@ -218,7 +220,7 @@ class OrderManager(Driver):
 
         It is asked for even where the journal takes nothing more: no risk comes of it.
         """
-        step = self.core.cancel(order_id, self.clock.now(), reason)
+        step = self._decided(self.core.cancel, order_id, self.clock.now(), reason)
         try:
             await self._run(step)
         except (InvariantError, UnavailableError):
@@ -231,30 +233,33 @@ class OrderManager(Driver):
     ) -> Judgement | None:
         """Put an intent in the place of an open order."""
         self._require_ready()
-        step, judgement = self.core.replace(order_id, intent, context, self.clock.now(), halt)
+        step, judgement = self._decided(
+            self.core.replace, order_id, intent, context, self.clock.now(), halt
+        )
         await self._run(step)
         return judgement
 
     async def update(self, message: Update) -> None:
         """Take in what the venue tells."""
-        await self._run(self.core.update(message, self.clock.now()))
+        await self._run(self._decided(self.core.update, message, self.clock.now()))
 
     async def resolve_unknown(self) -> int:
         """Look up every order of unknown fate once; return how many stay unknown."""
-        await self._run(self.core.look_up_unknown(self.clock.now()))
+        await self._run(self._decided(self.core.look_up_unknown, self.clock.now()))
         return len(self.core.ledger.unknown())
 
     async def in_flight(self, most: int | None = None) -> None:
         """Ask again for what is due of all that waits for an answer; for `most` orders at most."""
-        await self._run(self.core.in_flight(self.clock.now(), most))
+        await self._run(self._decided(self.core.in_flight, self.clock.now(), most))
 
     async def pull(self, since: datetime | None = None) -> None:
         """Fetch the executions since the cursor, or since an instant before it."""
-        await self._run(self.core.pull(self.clock.now(), since))
+        await self._run(self._decided(self.core.pull, self.clock.now(), since))
 
     async def ask_open(self) -> None:
         """Ask for the open orders, and take strangers in; an error is no empty list."""
-        await self._run(self.core.adopt(await self.broker.open_orders(), self.clock.now()))
+        found = await self.broker.open_orders()
+        await self._run(self._decided(self.core.adopt, found, self.clock.now()))
 
     async def differences(self) -> list[Difference]:
         """Fetch executions, positions and cash, and return what differs."""
@@ -264,11 +269,11 @@ class OrderManager(Driver):
 
     async def adjust(self, adjustment: Adjustment) -> None:
         """Take a difference over that a person stands for."""
-        await self._run(self.core.adjust(adjustment, self.clock.now()))
+        await self._run(self._decided(self.core.adjust, adjustment, self.clock.now()))
 
     async def release(self, symbol: str, actor: str, reason: str) -> None:
         """Let a symbol trade again that the order path has stopped itself."""
-        await self._run(self.core.release(symbol, actor, reason))
+        await self._run(self._decided(self.core.release, symbol, actor, reason))
 
     async def recover(self) -> None:
         """Ask the venue about all that is open, adopt the differences, then allow trading.
@@ -280,7 +285,7 @@ class OrderManager(Driver):
         UnavailableError
             The venue cannot be asked; trading stays off.
         """
-        await self._run(self.core.recover(self.clock.now()))
+        await self._run(self._decided(self.core.recover, self.clock.now()))
         await self.ask_open()
         self.reconcile(await self.broker.positions(), await self.broker.account())
         self.is_ready = True
@@ -354,14 +359,14 @@ class OrderManager(Driver):
             is_settled = True
             if error.facts.get("key_refused"):
                 self.refused_key = error.message
-            return self.core.failed(effect, error, self.clock.now())
+            return self._decided(self.core.failed, effect, error, self.clock.now())
         finally:
             # a cancelled task or a fault of the adapter: sent or not, nobody can say
             if not is_settled:
                 cut = self._cut(effect)
                 self._scribe.put(cut.records)
                 await self._commit(cut)
-        return self.core.answered(effect, answer, self.clock.now())
+        return self._decided(self.core.answered, effect, answer, self.clock.now())
 
     def _call(self, effect: Effect) -> Awaitable[Order | Sequence[Fill] | None]:
         broker = self.broker
