@@ -14,6 +14,7 @@ from workbench.core.bar import Bar
 from workbench.core.quote import Quote
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
+from workbench.errors import UsageError
 from workbench.live.market.feeds import feed
 from workbench.testing.market import Market
 from workbench.testing.wire import hang, instead
@@ -94,6 +95,33 @@ async def test_trades_that_are_heard_as_a_sign_of_life_are_not_given_out(vendor)
         reader = await ready(opened, server)
         await server.tell(trade(1), bar(this_minute()))
         assert (await take(reader, 1)) == [bar(this_minute())]
+
+
+@pytest.mark.parametrize("name", ["alpaca", "polygon"])
+async def test_a_sign_of_life_that_the_plan_refuses_costs_no_feed(vendor, name):
+    quick = "\n[feeds]\nmute_seconds = 0.4\nlongest_wait_seconds = 0.1\n"
+    server, _, settings = await vendor(name, quick)
+    server.most, server.lacks = 30, ("XT.", "T.")
+    symbols = [PAIR, *(f"S{number:02}/USD" for number in range(29))]
+    async with feed(symbols, "bars", source=name, settings=settings) as opened:
+        reader = await ready(opened, server)
+        await asyncio.sleep(1.0)  # silent for longer than trades would be
+        told = bar(this_minute(), PAIR)
+        await server.raw(
+            crypto(server, told) if name == "polygon" else server.packed([server.wire(told)])
+        )
+        assert (await take(reader, 1)) == [told]
+        snapshot = opened.metrics.snapshot()
+        assert (snapshot["mute"], snapshot["reconnects"], snapshot["stale"]) == (0, 0, ())
+
+
+@pytest.mark.parametrize("name", ["alpaca", "polygon"])
+async def test_what_was_asked_for_and_is_not_in_the_plan_ends_the_feed(vendor, name):
+    server, _, settings = await vendor(name)
+    server.most, server.lacks = 1, ("XA.",)
+    async with feed([PAIR, "ETH/USD"], "bars", source=name, settings=settings) as opened:
+        with pytest.raises(UsageError, match=r"symbol limit|not authorized"):
+            await take(opened.events(), 1)
 
 
 @pytest.mark.parametrize("name", ["alpaca", "polygon"])
@@ -332,11 +360,11 @@ async def test_a_mute_connection_of_many_symbols_is_found_without_waiting_for_a_
         assert opened.metrics.snapshot()["mute"] >= 1
         assert not set(opened.metrics.stale) & {"C9/USD", "C13/USD"}, "of these bars are told only"
         reader.cancel()
-    asked = server.asked[1]
+    asked, pulse = server.asked[1:3]
     if name == "alpaca":
         assert asked["bars"] == symbols
-        assert len(asked["trades"]) == 10
-        assert asked["trades"][0] == "BTC/USD"
+        assert len(pulse["trades"]) == 10
+        assert pulse["trades"][0] == "BTC/USD"
     else:
         assert asked["params"].count("XA.") == 15
-        assert asked["params"].count("XT.") == 10
+        assert pulse["params"].count("XT.") == 10

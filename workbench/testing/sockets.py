@@ -6,6 +6,7 @@ import asyncio
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Self
@@ -23,6 +24,7 @@ from workbench.core.trade import Trade
 
 __all__ = ["STREAMS", "AlpacaSocket", "FinnhubSocket", "PolygonSocket", "SocketServer"]
 
+_ALPACA = ("trades", "quotes", "bars", "news", "orderbooks")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -85,10 +87,8 @@ class SocketServer:
     async def raw(self, frame: str | bytes) -> None:
         """Send a frame as it is."""
         for connection in list(self.live):
-            try:
+            with suppress(ConnectionClosed):  # whoever serves it takes it off the list
                 await connection.send(frame)
-            except ConnectionClosed:
-                self.live.remove(connection)
 
     async def kick(self, code: int = 1000, reason: str = "") -> None:
         """Close all connections."""
@@ -157,11 +157,18 @@ class SocketServer:
 
 
 class AlpacaSocket(SocketServer):
-    """Alpaca's data stream, in msgpack."""
+    """Alpaca's data stream, in msgpack.
+
+    ``channels`` has what each connection is subscribed to, ``most`` how many of them the plan
+    allows, each symbol of each kind counted.
+    """
+
+    most: int | None = None
 
     def __init__(self, key: str = "alpaca-key", secret: str = "alpaca-secret") -> None:  # noqa: S107
         super().__init__(key)
         self.secret = secret
+        self.channels: dict[ServerConnection, set[tuple[str, str]]] = {}
 
     async def greet(self, connection: ServerConnection) -> bool:
         """Say connected, ask for the key, take a subscription."""
@@ -171,10 +178,21 @@ class AlpacaSocket(SocketServer):
             await connection.send(self.packed([{"T": "error", "code": 402, "msg": "auth failed"}]))
             return False
         await connection.send(self.packed([{"T": "success", "msg": "authenticated"}]))
-        said = await self.heard(connection)
-        told = {name: said.get(name, []) for name in ("trades", "quotes", "bars", "news")}
-        await connection.send(self.packed([{"T": "subscription", **told}]))
+        await self.on_message(connection, await self.heard(connection))
         return True
+
+    async def on_message(self, connection: ServerConnection, said: Any) -> None:
+        """Add to what is told or take from it; what is too much changes nothing."""
+        asked = {(kind, name) for kind in _ALPACA for name in said.get(kind, ())}
+        had = self.channels.setdefault(connection, set())
+        has = had | asked if said.get("action") == "subscribe" else had - asked
+        if self.most is not None and len(has) > self.most:
+            told = {"T": "error", "code": 405, "msg": "symbol limit exceeded"}
+        else:
+            self.channels[connection] = has
+            lists = {kind: sorted(name for of, name in has if of == kind) for kind in _ALPACA}
+            told = {"T": "subscription", **lists}
+        await connection.send(self.packed([told]))
 
     def packed(self, messages: list[Any]) -> bytes:
         """Return msgpack with its own timestamps."""
@@ -204,7 +222,12 @@ class AlpacaSocket(SocketServer):
 
 
 class PolygonSocket(SocketServer):
-    """Polygon's stream of stocks."""
+    """Polygon's stream of stocks.
+
+    ``lacks`` has what is not in the plan, as ``("T.",)``.
+    """
+
+    lacks: tuple[str, ...] = ()
 
     def __init__(self, key: str = "polygon-key") -> None:
         super().__init__(key)
@@ -217,9 +240,16 @@ class PolygonSocket(SocketServer):
             await self._status(connection, "auth_failed", "authentication failed")
             return False
         await self._status(connection, "auth_success", "authenticated")
-        await self.heard(connection)
-        await self._status(connection, "success", "subscribed to: all")
+        await self.on_message(connection, await self.heard(connection))
         return True
+
+    async def on_message(self, connection: ServerConnection, said: Any) -> None:
+        """Tell of each channel whether it is subscribed."""
+        for channel in said["params"].split(","):
+            if channel.startswith(self.lacks):
+                await self._status(connection, "error", f"not authorized: {channel}")
+            else:
+                await self._status(connection, "success", f"subscribed to: {channel}")
 
     def wire(self, event: Event) -> dict[str, Any]:
         """Return ``T``, ``Q`` or ``AM``."""

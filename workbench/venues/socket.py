@@ -179,11 +179,15 @@ class SocketConnection(Socket, Connection):
     Parameters
     ----------
     endpoint : Endpoint
+    pulse : sequence of str
+        Symbols whose trades are asked for after all else, for a sign of life.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, pulse: Sequence[str] = ()) -> None:
         Socket.__init__(self, endpoint)
-        Connection.__init__(self)
+        Connection.__init__(self, pulse)
+        self._pulse = tuple(pulse)
+        self._is_subscribed = False
 
     async def receive(self) -> Sequence[Event]:
         """Return what the next frame tells."""
@@ -191,6 +195,13 @@ class SocketConnection(Socket, Connection):
         for message in await self.messages():
             events += self._checked(message)
         return events
+
+    def _can_do_without(self) -> bool:
+        """Give up the sign of life where a refusal can answer that alone; return whether."""
+        if not self._is_subscribed or not self._pulse:
+            return False
+        self.has_pulse = False
+        return True
 
     @abstractmethod
     def _events(self, message: Any) -> Sequence[Event]:

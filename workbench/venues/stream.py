@@ -53,7 +53,7 @@ class Wanted:
 
     def of(self, kind: str) -> tuple[str, ...]:
         """Return the symbols of which a kind is to be told."""
-        return self.symbols if kind in self.kinds else self.pulse if kind == "trades" else ()
+        return self.symbols if kind in self.kinds else ()
 
 
 class Connection(ABC):
@@ -61,12 +61,15 @@ class Connection(ABC):
 
     ``malformed`` counts the frames that could not be read and were passed over. ``alive``
     has the symbols of which something was told that is no event yet, as of a growing bar.
+    ``has_pulse`` is whether the trades for a sign of life are told, if they were wanted: a plan
+    may have no room for them.
     """
 
     malformed = 0
 
-    def __init__(self) -> None:
+    def __init__(self, pulse: Sequence[str] = ()) -> None:
         self.alive: set[str] = set()
+        self.has_pulse = bool(pulse)
 
     @abstractmethod
     async def open(self) -> None:

@@ -114,27 +114,29 @@ class VendorFeed(Outlet):
             if plan.timeframe != plan.base
         }
         self._symbols = frozenset(plan.wanted.symbols)
-        self._lines = self._drawn(Hours())
+        self._hours = Hours()
+        self._lines = self._drawn()
         for symbol in plan.wanted.symbols if since is not None and "bars" in plan.given else ():
             self._backfill.since(symbol, since)  # type: ignore[arg-type]
         store.on_resync = lambda _symbol: self.metrics.count("resyncs")
 
-    def _drawn(self, hours: Hours) -> list[_Line]:
-        lines = []
-        for part in self._stream.parts(self._plan.wanted):
-            limit = timedelta(seconds=self._patience.mute_seconds)
-            slow: tuple[str, ...] = ()
-            if part.wanted.kinds <= {"bars"} and not self._stream.grows:
-                if part.wanted.pulse:
-                    slow = tuple(set(part.wanted.symbols) - set(part.wanted.pulse))
-                else:
-                    limit += self._plan.base.delta
-            # news come when they come
-            symbols = part.wanted.symbols if part.wanted.kinds != {"news"} else ()
-            watch = Watch(symbols, limit, self._stream.calendar, hours)
-            watch.allow(slow, self._plan.base.delta)
-            lines.append(_Line(part, watch))
-        return lines
+    def _drawn(self) -> list[_Line]:
+        parts = self._stream.parts(self._plan.wanted)
+        return [_Line(part, self._watch(part, part.wanted.pulse)) for part in parts]
+
+    def _watch(self, part: Part, pulse: Rows[str]) -> Watch:
+        limit = timedelta(seconds=self._patience.mute_seconds)
+        slow: tuple[str, ...] = ()
+        if part.wanted.kinds <= {"bars"} and not self._stream.grows:
+            if pulse:
+                slow = tuple(set(part.wanted.symbols) - set(pulse))
+            else:
+                limit += self._plan.base.delta
+        # news come when they come
+        symbols = part.wanted.symbols if part.wanted.kinds != {"news"} else ()
+        watch = Watch(symbols, limit, self._stream.calendar, self._hours)
+        watch.allow(slow, self._plan.base.delta)
+        return watch
 
     async def _run(self) -> None:
         try:
@@ -164,9 +166,13 @@ class VendorFeed(Outlet):
         connection = line.connection
         assert connection is not None  # noqa: S101  it was opened
         line.malformed = 0
+        has_pulse = connection.has_pulse
         while True:
             events = await connection.receive()
             now = self._clock.now()
+            if has_pulse and not connection.has_pulse:
+                has_pulse = False
+                self._go_without_pulse(line, now)
             while connection.alive:
                 line.watch.heard(connection.alive.pop(), now)
             if connection.malformed > line.malformed:
@@ -174,6 +180,15 @@ class VendorFeed(Outlet):
                 line.malformed = connection.malformed
                 self._doubt(line, now)  # it may have been anything
             self._take(line, events, now)
+
+    def _go_without_pulse(self, line: _Line, now: datetime) -> None:
+        line.watch = self._watch(line.part, ())
+        line.watch.opened(now)
+        _log.warning(
+            "%s: no trades for a sign of life in the plan: mute connections are found after %.0f s",
+            self.name,
+            line.watch.limit.total_seconds(),
+        )
 
     def _opened(self, line: _Line) -> None:
         now = self._clock.now()

@@ -29,6 +29,7 @@ _MINUTE = timedelta(minutes=1)
 _CHANNELS = {"trades": "trades", "quotes": "quotes", "bars": "bars", "books": "orderbooks"}
 # wrong key, too many symbols, or not in the plan: no later try will do better
 _FINAL = {402, 405, 408, 409, 410}
+_NOT_IN_PLAN = {405, 409, 410}  # what was subscribed before stays so
 
 
 class AlpacaStream(VendorStream):
@@ -86,7 +87,7 @@ class AlpacaStream(VendorStream):
 
 class _AlpacaConnection(SocketConnection):
     def __init__(self, endpoint: Endpoint, keys: tuple[str, str], wanted: Wanted) -> None:
-        super().__init__(endpoint)
+        super().__init__(endpoint, wanted.pulse)
         self._keys, self._wanted = keys, wanted
 
     async def _greet(self) -> None:
@@ -97,6 +98,8 @@ class _AlpacaConnection(SocketConnection):
         told = {kind: self._wanted.of(kind) for kind in KINDS}
         channels = {_CHANNELS.get(kind, kind): list(names) for kind, names in told.items() if names}
         await self.send({"action": "subscribe", **channels})
+        if self._pulse:
+            await self.send({"action": "subscribe", "trades": list(self._pulse)})
 
     async def _wait_for(self, word: str) -> None:
         while True:
@@ -108,6 +111,8 @@ class _AlpacaConnection(SocketConnection):
 
     def _events(self, message: Any) -> Sequence[Event]:
         self._refuse(message)
+        if message["T"] == "subscription":
+            self._is_subscribed = True
         read = _READERS.get(message["T"])
         return () if read is None else (read(message),)
 
@@ -115,6 +120,8 @@ class _AlpacaConnection(SocketConnection):
         if message["T"] != "error":
             return
         code, said = message.get("code"), self.endpoint.clean(message.get("msg", ""))
+        if code in _NOT_IN_PLAN and self._can_do_without():
+            return
         if code in _FINAL:
             raise refusal(VENDOR, f"{said} ({code})", code=code)
         raise trouble(VENDOR, f"{said} ({code})", code=code)

@@ -61,22 +61,25 @@ class PolygonStream(VendorStream):
 
 class _PolygonConnection(SocketConnection):
     def __init__(self, endpoint: Endpoint, key: str, wanted: Wanted) -> None:
-        super().__init__(endpoint)
+        super().__init__(endpoint, wanted.pulse)
         self._key = key
         pairs = {symbol.replace("/", "-"): symbol for symbol in wanted.symbols}
         self._symbols = pairs
-        channels = _CRYPTO if is_crypto(wanted.symbols[0]) else _STOCKS
-        self._channels = ",".join(
-            f"{channels[kind]}.{name.replace('/', '-')}"
-            for kind in sorted(channels)
-            for name in wanted.of(kind)
-        )
+        self._channels = _CRYPTO if is_crypto(wanted.symbols[0]) else _STOCKS
+        self._wanted = wanted
 
     async def _greet(self) -> None:
         await self._wait_for("connected")
         await self.send({"action": "auth", "params": self._key})
         await self._wait_for("auth_success")
-        await self.send({"action": "subscribe", "params": self._channels})
+        await self._subscribe({kind: self._wanted.of(kind) for kind in sorted(self._channels)})
+        if self._pulse:
+            await self._subscribe({"trades": self._pulse})
+
+    async def _subscribe(self, told: dict[str, tuple[str, ...]]) -> None:
+        names = ((kind, name.replace("/", "-")) for kind, names in told.items() for name in names)
+        params = ",".join(f"{self._channels[kind]}.{name}" for kind, name in names)
+        await self.send({"action": "subscribe", "params": params})
 
     async def _wait_for(self, word: str) -> None:
         while True:
@@ -86,7 +89,7 @@ class _PolygonConnection(SocketConnection):
 
     def _events(self, message: Any) -> Sequence[Event]:
         if message["ev"] == "status":
-            self._status(message)
+            self._is_subscribed |= self._status(message) == "success"
             return ()
         read = _READERS.get(message["ev"])
         return () if read is None else (read(message, self._symbol(message)),)
@@ -100,7 +103,10 @@ class _PolygonConnection(SocketConnection):
             return None
         status = str(message.get("status"))
         said = self.endpoint.clean(message.get("message", status))
-        if status in ("auth_failed", "auth_timeout") or "not authorized" in said.lower():
+        is_lacking = "not authorized" in said.lower()
+        if is_lacking and self._can_do_without():
+            return status
+        if is_lacking or status in ("auth_failed", "auth_timeout"):
             raise refusal(VENDOR, f"{said} ({status})", status=status)
         if status in ("max_connections", "force_disconnect"):
             raise trouble(VENDOR, f"{said} ({status})", status=status)
