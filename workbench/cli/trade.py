@@ -113,7 +113,7 @@ async def _trade(
         await _show(engine, stopping, end[0])
         if end[1]:
             for run in engine.runs.values():
-                await engine.cancel_orders(run, "the session was ended")
+                await run.cancel_orders("the session was ended")
     finally:
         await engine.stop()
         out.print(_table([run.record for run in engine.runs.values()], is_at_work=False))

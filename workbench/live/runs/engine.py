@@ -13,26 +13,22 @@ recovery: journal, venue, warm-up, and only then a decision.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack
 from typing import Any
 
 from workbench.config import Settings
-from workbench.core.bar import Bar
 from workbench.core.clock import EventClock, WallClock
-from workbench.core.ports import Bus, Clock, Event, Update
-from workbench.core.quote import Quote
-from workbench.core.trade import Trade
-from workbench.errors import UsageError, WorkbenchError, nearest
+from workbench.core.ports import Bus, Clock, Update
+from workbench.errors import UsageError, nearest
 from workbench.live.accounts.account import TradingAccount
 from workbench.live.accounts.connected import Opener
 from workbench.live.accounts.opening import meet
 from workbench.live.decisions.deployment import Deployment, check_beside
 from workbench.live.market.prices import Market
 from workbench.live.market.recorder import Recorder
-from workbench.live.market.rows import Row
-from workbench.live.market.sequence import time_of
 from workbench.live.runs.aftermath import leave
+from workbench.live.runs.dispatch import Dispatch
 from workbench.live.runs.line import Line
 from workbench.live.runs.live_run import LiveRun
 from workbench.live.runs.rehearsal import rehearse
@@ -41,8 +37,6 @@ from workbench.risk.context import Mode
 from workbench.venues.sim.broker import SimBroker
 
 __all__ = ["Engine"]
-
-_SETTLE = 10.0
 
 
 class Engine:
@@ -92,14 +86,13 @@ class Engine:
         self.account.listeners.append(self._learn)
         self.venue = venue
         self.runs: dict[str, LiveRun] = {}
-        self.lines: list[Line] = []
-        self.on_event: list[Callable[[Event], None]] = []
+        self._dispatch = Dispatch(self.account, self.runs.values, self._end_event)
+        self.lines, self.on_event = self._dispatch.lines, self._dispatch.on_event
         self._opener, self._tick = opener, tick
         self._is_serial = isinstance(self.clock, EventClock)
         self._tasks: list[asyncio.Task[None]] = []
         self._opened: ExitStack | None = None
         self._recorder: Recorder | None = None
-        self._priced: dict[str, Line] = {}
 
     # open and closed --------------------------------------------------------------------
 
@@ -115,7 +108,7 @@ class Engine:
             self.account.open(stack)
             self._connected = self._opener(stack)
             broker = self._connected.broker
-            self._sim = broker if isinstance(broker, SimBroker) else None
+            self._dispatch.sim = broker if isinstance(broker, SimBroker) else None
             self.account.connect(broker, Market(self._connected.prices))
             if self._connected.opening is not None:
                 self.account.begin({"USD": self._connected.opening})
@@ -135,7 +128,7 @@ class Engine:
             updates = account.broker.updates()
             account.is_running = True
             for quote in account.market.quotes.values():
-                self._price(quote, "synthetic")
+                self._dispatch.price(quote, "synthetic")
             await account.reconciling.start(self._recover)
             account.begin_day()
             self._tasks = [self._watched(self._run_updates(updates), "updates")]
@@ -212,19 +205,15 @@ class Engine:
         await run.warm_up()
         self.runs[run.name] = run
         line.runs.append(run)
-        line.settle = self._settle_venue
+        line.settle = self._dispatch.settle_venue
         run.save()
         self._tasks.append(self._watched(run.work(), f"strategy {run.name}"))
         return run
 
     def listen(self, line: Line) -> None:
         """Begin to read a line's feed."""
-        self.lines.append(line)
-        market = self.account.market
-        market.expect(line.symbols, line.pace, self.clock.now(), line.calendar)
-        for symbol in line.symbols:
-            self._priced.setdefault(symbol, line)
-        self._tasks.append(self._watched(self._run_line(line), f"feed {line.feed.name}"))
+        self._dispatch.add(line)
+        self._tasks.append(self._watched(self._dispatch.read(line), f"feed {line.feed.name}"))
 
     def pause(self, name: str, reason: str, user: str) -> None:
         """Let a strategy decide no more until it is resumed; its orders stay as they are."""
@@ -238,19 +227,13 @@ class Engine:
         """End a strategy's run for good; `cancels` says what becomes of its open orders."""
         run = self._move(name, "ended", reason or "ended", user)
         if cancels:
-            await self.cancel_orders(run, f"{name} was ended by {user}")
-
-    async def cancel_orders(self, run: LiveRun, reason: str) -> None:
-        """Cancel what is open of a run."""
-        for order in self.account.ledger.open_orders():
-            if order.run_id == run.record.run_id:
-                await self.account.manager.cancel(order.order_id, reason)
+            await run.cancel_orders(f"{name} was ended by {user}")
 
     async def finished(self) -> None:
         """Wait until all feeds are over and all that they told is dealt with."""
         while not all(line.is_over for line in self.lines) and not self.account.failure:
             await asyncio.sleep(0.01)
-        await self._settle()
+        await self._dispatch.settle()
 
     def record(self, recorder: Recorder) -> None:
         """Keep what is acted upon from now on; the runs are saved at the end then."""
@@ -265,77 +248,7 @@ class Engine:
         for run in self.runs.values():
             leave(run)
 
-    # inside: events ---------------------------------------------------------------------
-
-    async def _run_line(self, line: Line) -> None:
-        try:
-            async for event in line.feed.events():
-                await self._take(line, event)
-        except WorkbenchError as error:
-            self.account.news.say("feed", f"{line.feed.name} ended: {error.message}")
-            self.account.fail(f"the feed {line.feed.name} ended: {error.message}")
-        line.is_over = True
-        await asyncio.Event().wait()
-
-    async def _take(self, line: Line, event: Event) -> None:
-        account, clock = self.account, self.clock
-        if isinstance(clock, EventClock):
-            clock.advance(max(clock.now(), time_of(event)))
-            await self._end_rows(line)
-        if not account.market.take(event, clock.now()):
-            return
-        for told in self.on_event:
-            told(event)
-        await self._act(line, event)
-        if self._is_serial:
-            await self._settle()
-            await self._keep_house()
-            await self.account.reconciling.look()
-        else:
-            await asyncio.sleep(0)  # a fill waits for the disk; let others in between
-
-    async def _act(self, line: Line, event: Event) -> None:
-        if isinstance(event, Bar):
-            for row in line.put(event):
-                await self._row(line, row)
-        elif isinstance(event, Quote):
-            self._price(event, line.source)
-        if isinstance(event, Quote | Trade):
-            for run in line.runs:
-                run.tell(event)
-
-    def _price(self, quote: Quote, source: str) -> None:
-        if self._sim is not None:
-            self._sim.on_quote(quote)
-        self.account.news.quote(quote, source)
-
-    async def _row(self, line: Line, row: Row) -> None:
-        await line.admit(row)
-        if self._sim is not None and not line.has_quotes:
-            bars = {name: bar for name, bar in row.bars.items() if self._priced[name] is line}
-            self._sim.on_bar(bars)
-            await self._settle_venue()
-        for run in line.runs:
-            run.offer(row)
-            if self._is_serial:
-                await run.settled()
-        if line.is_last(row):
-            for run in line.runs:
-                if run.deployment.at_close == "cancel":
-                    await self.cancel_orders(run, "the session is over")
-
-    async def _end_rows(self, line: Line) -> None:
-        for row in line.rows.advance(self.clock.now()):
-            await self._row(line, row)
-
-    async def _settle(self) -> None:
-        for run in self.runs.values():
-            await run.settled()
-        await self._settle_venue()
-
-    async def _settle_venue(self) -> None:
-        if self._sim is not None:
-            await asyncio.wait_for(self._sim.settle(), _SETTLE)
+    # inside: the account ---------------------------------------------------------------
 
     async def _run_updates(self, updates: AsyncIterator[Update]) -> None:
         async for update in updates:
@@ -346,7 +259,7 @@ class Engine:
         while True:
             await asyncio.sleep(self._tick)
             for line in self.lines:
-                await self._end_rows(line)
+                await self._dispatch.end_rows(line)
             await self._keep_house()
 
     async def _run_reconciling(self) -> None:
@@ -354,6 +267,10 @@ class Engine:
         while True:
             await asyncio.sleep(self._tick)
             await self.account.reconciling.look()
+
+    async def _end_event(self) -> None:
+        await self._keep_house()
+        await self.account.reconciling.look()
 
     async def _keep_house(self) -> None:
         self.account.look_at_the_day()

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,17 +18,15 @@ from workbench.core.trade import Trade
 from workbench.errors import WorkbenchError
 from workbench.kernels.codes import Floats
 from workbench.live.accounts.account import TradingAccount
-from workbench.live.decisions.opinions import EventOpinions, combined, opinions_of, signals
 from workbench.live.decisions.pilot import Pilot
 from workbench.live.decisions.sizing import protection_of
 from workbench.live.decisions.stop_watch import Hit
-from workbench.live.decisions.worker import Worker
 from workbench.live.market.rows import Row
+from workbench.live.runs.asking import Asking
 from workbench.live.runs.carrier import guarded
 from workbench.live.runs.untaken import UntakenLog
 from workbench.store.deployments import Deployed, put
 from workbench.strategy.base import EventStrategy
-from workbench.strategy.sleeves import spread
 from workbench.trading.records import Kind
 from workbench.trading.steps import Step
 
@@ -83,7 +80,7 @@ class LiveRun:
             float(record.capital), shared,
         )  # fmt: skip
         self._watch, self._carrier = guarded(deployment, account, self.pilot, line)
-        self._worker = Worker(deployment.title)
+        self._asking = Asking(deployment, line)
         self._booked: tuple[str, ...] = ()
         self._untaken = UntakenLog(
             record.run_id, record.name, lambda column: self.pilot.book.cell(column).units
@@ -151,21 +148,12 @@ class LiveRun:
 
         One that was restored from a state of its own is told of none.
         """
-        strategy, window = self.deployment.strategy, self.line.window
+        window = self.line.window
         self.pilot.mark_at_cost()
         closes, columns = window.marks(), self.deployment.columns
         self.pilot.mark({key: closes[one] for key, one in columns.items() if one in closes})
-        if not isinstance(strategy, EventStrategy) or "strategy" in json.loads(self.record.memory):
-            return
-        times = window.index().to_pydatetime().tolist()
-        values = window.values()
-
-        def tell() -> None:
-            opinions = EventOpinions(strategy, self.deployment.symbols, times, values, {})
-            for row in range(len(times)):
-                opinions.at(row)
-
-        await self._worker.call(tell, max(60.0, self.deployment.patience))
+        if "strategy" not in json.loads(self.record.memory):
+            await self._asking.tell_past()
 
     def offer(self, row: Row) -> None:
         """Take a whole row, to be decided on in its turn."""
@@ -201,9 +189,15 @@ class LiveRun:
             finally:
                 self._inbox.task_done()
 
+    async def cancel_orders(self, reason: str) -> None:
+        """Cancel what is open of it."""
+        for order in self.account.ledger.open_orders():
+            if order.run_id == self.record.run_id:
+                await self.account.manager.cancel(order.order_id, reason)
+
     def close(self) -> None:
         """End its thread."""
-        self._worker.close()
+        self._asking.close()
 
     def learn(self, step: Step) -> None:
         """Learn from what was journaled: its own fills, and what became of its orders."""
@@ -247,7 +241,7 @@ class LiveRun:
             return
         self._mark(self.line.window.closes(row.label))
         try:
-            targets, limits = await self._ask(row)
+            targets, limits = await self._asking.at(row)
         except WorkbenchError as error:  # it alone is paused
             self._stumble(error)
             return
@@ -273,10 +267,8 @@ class LiveRun:
         strategy, account = self.deployment.strategy, self.account
         if not self.is_running or not isinstance(strategy, EventStrategy):
             return
-        ask = strategy.on_quote if isinstance(event, Quote) else strategy.on_trade
         try:
-            found = await self._worker.call(lambda: signals(ask(event)), self.deployment.patience)
-            targets, limits = combined(found, self.deployment.symbols, strategy.name)
+            targets, limits = await self._asking.about(event)
         except WorkbenchError as error:  # it alone is paused
             self._stumble(error)
             return
@@ -288,23 +280,6 @@ class LiveRun:
         for decision in self.pilot.decisions(targets):
             await self._carrier.carry_out(decision, event.time, limits)
         self._note(Wanted(event.time, targets), is_kept=False)
-
-    async def _ask(self, row: Row) -> tuple[Floats, dict[str, Decimal]]:
-        frame = self.line.window.frame(row.label)
-        deployment = self.deployment
-
-        def ask() -> tuple[Floats, dict[str, Decimal]]:
-            bars = spread(deployment.strategy, frame)
-            if isinstance(deployment.strategy, EventStrategy):
-                values = self.line.window.row(row.label)
-                opinions = opinions_of(
-                    deployment.strategy, bars, deployment.symbols, [row.label], values
-                )
-                return opinions.at(0), opinions.limits
-            opinions = opinions_of(deployment.strategy, bars, self.columns, [], np.empty(0))
-            return opinions.at(len(bars) - 1), opinions.limits
-
-        return await self._worker.call(ask, deployment.patience)
 
     def _why_not(self, row: Row) -> str:
         """Return why this row is seen and not acted upon; empty where it is."""
