@@ -22,6 +22,37 @@ def scaled(matrix, sharpe):
     return centred / centred.std(axis=0, ddof=1) / math.sqrt(252) + np.asarray(sharpe) / 252
 
 
+YEAR = 365.25 * 5 / 7  # observations a year, in the authors' own programs
+
+# Table 1 of Bailey, Borwein, López de Prado and Zhu: one configuration has a Sharpe ratio of 1 or
+# 2, all others of 0; PBO by 1,000 hold-outs, and by CSCV with its deviation from matrix to matrix
+PAPER = {  # sharpe, rows, columns: by hold-out, by CSCV, deviation
+    (1, 500, 100): (0.924, 0.929, 0.023),
+    (1, 1000, 100): (0.743, 0.755, 0.034),
+    (1, 500, 50): (0.878, 0.870, 0.031),
+    (1, 1000, 50): (0.628, 0.666, 0.035),
+    (1, 500, 10): (0.650, 0.618, 0.054),
+    (1, 1000, 500): (0.872, 0.893, 0.032),
+    (2, 500, 500): (0.614, 0.679, 0.037),
+}
+
+
+def of_the_paper(generator, sharpe, rows, columns):
+    """One draw: each column centred and scaled, then moved to exactly its Sharpe ratio."""
+    matrix = generator.standard_normal((rows, columns))
+    matrix = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
+    matrix[:, -1] += sharpe / math.sqrt(YEAR)
+    return matrix
+
+
+def is_below_the_median(matrix):
+    """Whether the best of the first half is no better than the middle in the second."""
+    first, second = (
+        half.mean(axis=0) / half.std(axis=0) for half in np.split(matrix, [len(matrix) // 2])
+    )
+    return second[first.argmax()] < np.median(second)
+
+
 def last(sharpe, columns=100):
     return np.where(np.arange(columns) == columns - 1, sharpe, 0.0)
 
@@ -64,6 +95,19 @@ def test_the_further_cases_of_the_paper_are_overfitted_less_and_less():
     ]
     assert found[0] == 1.0 and found[3] < 0.05
     assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("case", PAPER)
+def test_the_accuracy_table_of_the_paper(case):
+    by_holdout, by_cscv, deviation = PAPER[case]
+    draws = 60 if case[2] == 500 else 300
+    generator = np.random.default_rng(0)
+    held_out = np.mean([is_below_the_median(of_the_paper(generator, *case)) for _ in range(draws)])
+    error = math.sqrt(by_holdout * (1 - by_holdout) * (1 / draws + 1 / 1000))
+    assert held_out == pytest.approx(by_holdout, abs=2.5 * error)
+    found = np.mean([pbo(of_the_paper(generator, *case), blocks=8) for _ in range(12)])
+    assert found == pytest.approx(by_cscv, abs=2.5 * deviation)
+    assert found == pytest.approx(by_holdout, abs=0.06)  # what CSCV is to estimate
 
 
 def test_worthless_configurations_give_a_half():
