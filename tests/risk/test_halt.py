@@ -139,9 +139,13 @@ def test_a_file_halts_even_where_nothing_can_be_stored(database, tmp_path):
             "create trigger full before insert on halts begin select raise(abort, 'full'); end"
         )
     path.write_text("flatten")
-    with pytest.raises(Exception, match="full"):
-        switch.reload()
-    assert switch.level is HaltLevel.FLATTEN
+    assert switch.reload() is HaltLevel.FLATTEN
+    path.unlink()
+    assert switch.reload() is HaltLevel.FLATTEN  # it was asked for: only a person lowers it
+    with database.write() as connection:
+        connection.exec_driver_sql("drop trigger full")
+    switch.reload()
+    assert KillSwitch(database, "desk").level is HaltLevel.FLATTEN
 
 
 @pytest.mark.parametrize("text", ["every", "symbol:", "account", "symbol:" + "x" * 200, ""])
@@ -158,3 +162,35 @@ def test_a_database_that_is_gone_does_not_answer_run(tmp_path):
     with pytest.raises(UnavailableError):
         switch.reload()
     database.close()
+
+
+def test_what_runs_by_itself_never_lowers_what_another_process_raised(database):
+    engine = KillSwitch(database, "desk")
+    KillSwitch(database, "desk").set("flatten", actor="ada", scope="symbol:AAPL")
+    raised = engine.raise_to(
+        HaltLevel.NO_NEW_ORDERS, actor="reconciliation", reason="differs", scope="symbol:AAPL"
+    )
+    assert not raised
+    assert engine.level_for(Thing()) is HaltLevel.FLATTEN
+    assert KillSwitch(database, "desk").level_for(Thing()) is HaltLevel.FLATTEN
+
+
+def test_a_raise_on_old_knowledge_is_no_lowering(database, monkeypatch):
+    trader = KillSwitch(database, "desk")
+    write, others = database.write, [KillSwitch(database, "desk")]
+
+    def late():
+        if others:  # after the trader's look, before the trader's write
+            others.pop().set("cancel_all", actor="ada")
+        return write()
+
+    monkeypatch.setattr(database, "write", late)
+    with pytest.raises(UsageError, match="ada raised the halt to cancel_all meanwhile"):
+        trader.set("reduce_only", actor="bob", reason="odd prices")
+    assert KillSwitch(database, "desk").level is HaltLevel.CANCEL_ALL
+
+
+def test_a_symbol_is_halted_however_it_is_written(database):
+    switch = KillSwitch(database, "desk")
+    switch.set("flatten", actor="ada", scope="symbol:aapl")
+    assert switch.level_for(Thing()) is HaltLevel.FLATTEN

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from workbench.config import RiskLimits
+from workbench.core.clock import EventClock
 from workbench.errors import UsageError
 from workbench.risk.breakers import Breakers
 from workbench.risk.context import Context
@@ -47,6 +48,31 @@ def test_who_changed_what_from_what_to_what_and_why(database):
     assert RiskLimits.model_validate_json(first.before) == RiskLimits()
     assert RiskLimits.model_validate_json(first.after).max_net == 1
     assert (last.before, last.actor) == (first.after, "ben")
+
+
+def test_a_change_keeps_what_another_process_changed_a_moment_ago(database, monkeypatch):
+    mine, other = (LimitBook(database, "desk", RiskLimits()) for _ in range(2))
+    write, waiting = database.write, [other]
+
+    def late():
+        if waiting:  # after my look, before my write
+            waiting.pop().change({"max_gross": 0.5}, actor="ben", reason="stricter")
+        return write()
+
+    monkeypatch.setattr(database, "write", late)
+    mine.change({"max_net": 1}, actor="ada", reason="a new rule")
+    kept = LimitBook(database, "desk", RiskLimits()).limits
+    assert (kept.max_net, kept.max_gross) == (1, 0.5)
+
+
+def test_the_last_change_holds_though_the_clock_was_set_back(database):
+    clock = EventClock(NOW)
+    LimitBook(database, "desk", RiskLimits(), clock).change({"max_net": 2}, actor="a", reason="x")
+    clock = EventClock(NOW - timedelta(hours=1))
+    book = LimitBook(database, "desk", RiskLimits(), clock)
+    book.change({"max_net": 1}, actor="a", reason="stricter")
+    assert LimitBook(database, "desk", RiskLimits()).limits.max_net == 1
+    assert [one.version for one in book.history()] == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,29 @@ Nothing that runs by itself can lower it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from workbench.core.clock import WallClock
 from workbench.core.ports import Clock
-from workbench.errors import UsageError, nearest
+from workbench.errors import UsageError, WorkbenchError, nearest
 from workbench.store import tables
 from workbench.store.database import Database
-from workbench.store.risk import Change, add_change
+from workbench.store.risk import Change, add_change, take_turn
 
 __all__ = ["ALL", "Halt", "HaltLevel", "KillSwitch", "asked_by_file", "parse_scope"]
 
 ALL = "all"
 _KINDS = ("account", "strategy", "symbol")
 _FILE_LIMIT = 1_000
+_log = logging.getLogger(__name__)
 
 
 class HaltLevel(StrEnum):
@@ -123,6 +125,7 @@ class KillSwitch:
         self._clock = clock or WallClock()
         self._file = file
         self._halts: Mapping[str, Halt] = {}
+        self._unstored: Halt | None = None
         self.reload()
 
     @property
@@ -146,7 +149,9 @@ class KillSwitch:
         """Return the highest halt that applies to an intent or an order."""
         if not self._halts:
             return _RUNS
-        return self._highest(ALL, self._own, f"strategy:{thing.strategy}", f"symbol:{thing.symbol}")
+        symbol = thing.symbol
+        names = {f"strategy:{thing.strategy}", f"symbol:{symbol}", f"symbol:{symbol.upper()}"}
+        return self._highest(ALL, self._own, *names)
 
     def level_for(self, thing: Named) -> HaltLevel:
         """Return the highest level that applies to an intent or an order."""
@@ -170,22 +175,24 @@ class KillSwitch:
         Raises
         ------
         UsageError
-            No such level or scope, nobody named, a lowering without a reason, or below what
-            the file asks for.
+            No such level or scope, nobody named, a lowering without a reason, below what
+            the file asks for, or below what somebody has raised it to meanwhile.
         """
         wanted = HaltLevel.parse(level)
         if not actor.strip():
             raise UsageError("a halt needs to know who asked for it")
+        known, name = self._halts, self._own if scope is None else parse_scope(scope)
         self.reload()
-        name = self._own if scope is None else parse_scope(scope)
         scopes = [name]
         if scope is None and wanted.severity < self._highest(ALL).level.severity:
             scopes.append(ALL)
-        for one in scopes:
-            self._check_lowering(one, wanted, reason)
         halt = Halt(wanted, reason.strip(), actor.strip(), self._clock.now(), name)
-        for one in scopes:
-            self._store(replace(halt, scope=one))
+
+        def is_fine(present: Halt, one: str) -> bool:
+            self._check_lowering(present, known.get(one, _RUNS), replace(halt, scope=one))
+            return True
+
+        self._store(halt, scopes, is_fine)
         return halt
 
     def raise_to(
@@ -201,36 +208,45 @@ class KillSwitch:
         name = self._own if scope is None else parse_scope(scope)
         if level.severity <= self._highest(name).level.severity:
             return False
-        self.set(level, actor=actor, reason=reason, scope=name)
-        return True
+        return self._store(Halt(level, reason, actor, self._clock.now(), name), [name])
 
     def reload(self) -> HaltLevel:
         """Read the levels anew, for what another process or the file has set."""
         stored = self._read()
-        asked = asked_by_file(self._file)
-        if asked is not None:
-            known = stored.get(asked.scope)
-            if known is None or known.level.severity < asked.level.severity:
-                asked = replace(asked, time=self._clock.now())
-                # it holds even where the database cannot be written
-                self._halts = {**stored, asked.scope: asked}
-                self._store(asked)
-                return self.level
-        self._halts = stored
+        both = (asked_by_file(self._file), self._unstored)
+        asked = max(filter(None, both), key=lambda one: one.level.severity, default=_RUNS)
+        if asked.level.severity <= stored.get(asked.scope, _RUNS).level.severity:
+            self._halts, self._unstored = stored, None
+            return self.level
+        asked = replace(asked, time=self._clock.now())
+        # it holds even where the database cannot be written
+        self._halts, self._unstored = {**stored, asked.scope: asked}, asked
+        try:
+            self._store(asked, [asked.scope])
+            self._unstored = None
+        except WorkbenchError as error:
+            _log.error("the halt of the file %s holds, but is not stored: %s", self._file, error)
         return self.level
 
-    def _check_lowering(self, scope: str, wanted: HaltLevel, reason: str) -> None:
-        present = self._highest(scope).level
-        if wanted.severity >= present.severity:
+    def _check_lowering(self, present: Halt, known: Halt, halt: Halt) -> None:
+        wanted = halt.level
+        if wanted.severity >= present.level.severity:
             return
-        if not reason.strip():
+        if wanted.severity >= known.level.severity and present != known:
             raise UsageError(
-                f"lowering the halt from {present} to {wanted} needs a reason",
-                before=present.value,
+                f"{present.actor} raised the halt to {present.level} meanwhile; ask again to lower "
+                f"it to {wanted}",
+                before=present.level.value,
+                after=wanted.value,
+            )
+        if not halt.reason:
+            raise UsageError(
+                f"lowering the halt from {present.level} to {wanted} needs a reason",
+                before=present.level.value,
                 after=wanted.value,
             )
         asked = asked_by_file(self._file)
-        if asked and asked.scope == scope and wanted.severity < asked.level.severity:
+        if asked and asked.scope == halt.scope and wanted.severity < asked.level.severity:
             raise UsageError(
                 f"the file {self._file} asks for {asked.level}; remove it first",
                 file=str(self._file),
@@ -240,40 +256,54 @@ class KillSwitch:
         found = [self._halts[scope] for scope in scopes if scope in self._halts]
         return max(found, key=lambda one: one.level.severity, default=_RUNS)
 
-    def _store(self, halt: Halt) -> None:
-        table, before = tables.halts, self._level_stored(halt.scope)
-        change = Change(
-            subject=f"halt:{halt.scope}",
-            time=halt.time or self._clock.now(),
-            actor=halt.actor,
-            reason=halt.reason,
-            before=before.value,
-            after=halt.level.value,
-        )
-        with self._database.write() as connection:
-            connection.execute(delete(table).where(table.c.scope == halt.scope))
-            connection.execute(
-                insert(table).values(
-                    scope=halt.scope,
-                    level=halt.level.value,
-                    reason=halt.reason,
-                    actor=halt.actor,
-                    ts=change.time,
-                )
-            )
-            add_change(connection, change)
-        self._halts = {**self._halts, halt.scope: halt}
+    def _store(
+        self, halt: Halt, scopes: Sequence[str], is_fine: Callable[[Halt, str], bool] | None = None
+    ) -> bool:
+        """Store a halt where `is_fine` says so of what is stored there; by default a higher one.
 
-    def _level_stored(self, scope: str) -> HaltLevel:
-        stored = self._read().get(scope)
-        return HaltLevel.RUN if stored is None else stored.level
+        Looked at and stored in one turn: another process may have raised it a moment ago.
+        """
+        table, stored_now = tables.halts, False
+        with self._database.write() as connection:
+            take_turn(connection, table)
+            stored = _read(connection)
+            for scope in scopes:
+                present = stored.get(scope, _RUNS)
+                is_higher = halt.level.severity > present.level.severity
+                if not (is_higher if is_fine is None else is_fine(present, scope)):
+                    continue
+                one, stored_now = replace(halt, scope=scope), True
+                stored[scope] = one
+                values = {"scope": scope, "level": one.level.value, "reason": one.reason,
+                          "actor": one.actor, "ts": one.time}  # fmt: skip
+                connection.execute(delete(table).where(table.c.scope == scope))
+                connection.execute(insert(table).values(**values))
+                add_change(connection, _change(present, one))
+        self._halts = stored
+        return stored_now
 
     def _read(self) -> dict[str, Halt]:
-        table = tables.halts
-        columns = (table.c.level, table.c.reason, table.c.actor, table.c.ts, table.c.scope)
         with self._database.read() as connection:
-            rows = connection.execute(select(*columns)).all()
-        return {row[4]: Halt(HaltLevel(row[0]), *row[1:]) for row in rows}
+            return _read(connection)
+
+
+def _read(connection: Connection) -> dict[str, Halt]:
+    table = tables.halts
+    columns = (table.c.level, table.c.reason, table.c.actor, table.c.ts, table.c.scope)
+    rows = connection.execute(select(*columns)).all()
+    return {row[4]: Halt(HaltLevel(row[0]), *row[1:]) for row in rows}
+
+
+def _change(before: Halt, after: Halt) -> Change:
+    assert after.time is not None  # noqa: S101 - what is stored was asked for at some time
+    return Change(
+        subject=f"halt:{after.scope}",
+        time=after.time,
+        actor=after.actor,
+        reason=after.reason,
+        before=before.level.value,
+        after=after.level.value,
+    )
 
 
 _RUNS = Halt(HaltLevel.RUN)
@@ -303,7 +333,7 @@ def parse_scope(text: str) -> str:
             f"{', '.join(known)}",
             scope=text[:60],
         )
-    return f"{kind}:{name}"
+    return f"{kind}:{name.upper() if kind == 'symbol' else name}"
 
 
 def asked_by_file(path: Path | None) -> Halt | None:

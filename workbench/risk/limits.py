@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from workbench.core.clock import WallClock
 from workbench.core.ports import Clock
 from workbench.errors import UsageError, nearest
 from workbench.store.database import Database
-from workbench.store.risk import Change, add_change, changes_of, last_change
+from workbench.store.risk import Change, add_change, changes, changes_of, last_change, take_turn
 
 __all__ = ["LimitBook", "loosened"]
 
@@ -60,12 +60,7 @@ class LimitBook:
         """Read what is in force, for what another process has set; return whether it changed."""
         with self._database.read() as connection:
             last = last_change(connection, self._subject)
-        version = 0 if last is None else last.version
-        if version == self.version:
-            return False
-        self.limits = self._first if last is None else _read(last.after)
-        self.version = version
-        return True
+        return self._take(last)
 
     def proposed(self, updates: Mapping[str, Any]) -> RiskLimits:
         """Return the limits as they would be, with some changed; None lifts one.
@@ -96,22 +91,32 @@ class LimitBook:
         """
         if not actor.strip() or not reason.strip():
             raise UsageError("limits are changed by somebody, for a reason")
-        self.reload()
-        before, after = self.limits, self.proposed(updates)
-        if before == after:
-            raise UsageError("these are the limits already; nothing was changed")
-        change = Change(
-            subject=self._subject,
-            time=self._clock.now(),
-            actor=actor.strip(),
-            reason=reason.strip(),
-            before=before.model_dump_json(),
-            after=after.model_dump_json(),
-        )
         with self._database.write() as connection:
-            add_change(connection, change)
-        self.reload()
-        return self.history(1)[0]
+            take_turn(connection, changes)
+            # looked at and changed in one turn: what another process set a moment ago stays
+            self._take(last_change(connection, self._subject))
+            before, after = self.limits, self.proposed(updates)
+            if before == after:
+                raise UsageError("these are the limits already; nothing was changed")
+            change = Change(
+                subject=self._subject,
+                time=self._clock.now(),
+                actor=actor.strip(),
+                reason=reason.strip(),
+                before=before.model_dump_json(),
+                after=after.model_dump_json(),
+            )
+            change = replace(change, version=add_change(connection, change))
+        self._take(change)
+        return change
+
+    def _take(self, last: Change | None) -> bool:
+        version = 0 if last is None else last.version
+        if version == self.version:
+            return False
+        self.limits = self._first if last is None else _read(last.after)
+        self.version = version
+        return True
 
     def history(self, limit: int = 100) -> list[Change]:
         """Return the changes, the newest first."""

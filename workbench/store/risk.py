@@ -24,7 +24,7 @@ from sqlalchemy import (
 from workbench.store.columns import UtcTime
 from workbench.store.tables import metadata
 
-__all__ = ["Change", "add_change", "changes", "changes_of", "last_change"]
+__all__ = ["Change", "add_change", "changes", "changes_of", "last_change", "take_turn"]
 
 changes = Table(
     "risk_changes",
@@ -61,6 +61,15 @@ class Change:
     version: int = 0
 
 
+def take_turn(connection: Connection, table: Table) -> None:
+    """Hold other writers of a table off until the transaction ends; readers go on.
+
+    For what is looked at and then written. On SQLite one transaction at a time writes anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"lock table {table.name} in share row exclusive mode")
+
+
 def add_change(connection: Connection, change: Change) -> int:
     """Store a change within a transaction that writes; return its version."""
     latest = connection.execute(
@@ -90,9 +99,12 @@ def last_change(connection: Connection, subject: str) -> Change | None:
 def changes_of(
     connection: Connection, subjects: tuple[str, ...] = (), limit: int = 100
 ) -> list[Change]:
-    """Return changes, the newest first; of all subjects where none is named."""
-    order = (changes.c.ts.desc(), changes.c.version.desc())
-    asked = select(changes).order_by(*order).limit(limit)
+    """Return changes, the newest first; of all subjects where none is named.
+
+    Those of one subject by their versions: a clock may be set back.
+    """
+    order = (changes.c.version.desc(), changes.c.ts.desc())
+    asked = select(changes).order_by(*(order if len(subjects) == 1 else order[::-1])).limit(limit)
     if subjects:
         asked = asked.where(changes.c.subject.in_(subjects))
     return [

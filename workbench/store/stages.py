@@ -80,8 +80,12 @@ def add_stage(connection: Connection, change: StageChange) -> None:
 
 
 def stages_of(connection: Connection, strategy: str | None = None) -> list[StageChange]:
-    """Return the steps of a strategy, or of all, the newest first."""
-    asked = select(stages).order_by(stages.c.ts.desc(), stages.c.number.desc())
+    """Return the steps of a strategy, or of all, the newest first.
+
+    Those of one strategy by their numbers: a clock may be set back.
+    """
+    order = (stages.c.number.desc(), stages.c.ts.desc())
+    asked = select(stages).order_by(*(order[::-1] if strategy is None else order))
     if strategy is not None:
         asked = asked.where(stages.c.strategy == strategy)
     return [
