@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from workbench.config import load_settings
 from workbench.errors import UsageError
+from workbench.store import fresh
 from workbench.store.database import Database
 from workbench.store.migrate import head, migrate, open_database, revision
 from workbench.store.tables import metadata
@@ -60,6 +62,28 @@ def test_migrations_make_the_same_keys_and_columns(database):
 def test_migrating_twice_changes_nothing(database):
     assert revision(database) is None
     assert migrate(database) == migrate(database) == revision(database) == head()
+
+
+def test_a_second_empty_file_is_made_the_same_without_the_revisions(tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh, "_statements", [])
+    contents = []
+    for name in ("one", "two"):
+        database = open_database(f"sqlite:///{tmp_path / name}.db")
+        with database.read() as connection:
+            shape = connection.exec_driver_sql(
+                "select type, name, tbl_name, sql from sqlite_master order by type, name"
+            ).fetchall()
+            tables = [row[1] for row in shape if row[0] == "table"]
+            rows = {
+                table: connection.exec_driver_sql(f"select * from {table}").fetchall()
+                for table in tables
+            }
+        database.close()
+        contents.append((shape, rows))
+        # the second must not have gone through the revisions
+        monkeypatch.setattr(EnvironmentContext, "configure", None)
+    assert contents[0] == contents[1]
+    assert contents[1][1]["alembic_version"] == [(head(),)]
 
 
 def test_settings_name_the_database(tmp_path):

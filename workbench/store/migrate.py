@@ -6,6 +6,7 @@ A database that a newer version made is refused, never guessed at.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ import workbench.store.risk
 import workbench.store.stages
 import workbench.store.users  # noqa: F401
 from workbench.errors import UsageError
+from workbench.store import fresh
 from workbench.store.database import Database
 from workbench.store.tables import metadata
 
@@ -65,9 +67,12 @@ def migrate(target: Settings | Database | str) -> str:
     present = revision(target)
     if present == head():
         return head()
-    script = ScriptDirectory(str(_FOLDER))
-    config = Config()
     with target.write() as connection:
+        is_empty = target.is_sqlite and fresh.is_empty(connection)
+        if is_empty and fresh.make(connection):
+            return head()
+        script = ScriptDirectory(str(_FOLDER))
+        config = Config()
         context = EnvironmentContext(
             config, script, fn=lambda rev, _: script._upgrade_revs("head", rev)
         )
@@ -76,6 +81,8 @@ def migrate(target: Settings | Database | str) -> str:
                 context.configure(connection=connection, target_metadata=metadata)
                 with context.begin_transaction():
                     context.run_migrations()
+            if is_empty:
+                fresh.remember(connection)
         except CommandError as error:
             raise UsageError(
                 f"the database {target.url} has revision {present!r}, which this version does not "
@@ -105,6 +112,7 @@ def revision(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def head() -> str:
     """Return the revision of this version."""
     found = ScriptDirectory(str(_FOLDER)).get_current_head()
