@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     binance_key, binance_secret, and the same of bybit, coinbase and kraken : str, optional
         Credentials to trade at an exchange, likewise; of Coinbase the name of the key, and
         the private key as it was given out.
+    binance_paper_key, binance_paper_secret, and the same of bybit : str, optional
+        Credentials of its demo trading, likewise.
     venues : table
         What differs from a vendor's usual terms, by its name; see `VenueSettings`.
     feeds : FeedSettings
@@ -140,6 +142,10 @@ class Settings(BaseSettings):
     finnhub_key: SecretStr | None = None
     binance_key: SecretStr | None = None
     binance_secret: SecretStr | None = None
+    binance_paper_key: SecretStr | None = None
+    binance_paper_secret: SecretStr | None = None
+    bybit_paper_key: SecretStr | None = None
+    bybit_paper_secret: SecretStr | None = None
     bybit_key: SecretStr | None = None
     bybit_secret: SecretStr | None = None
     coinbase_key: SecretStr | None = None

@@ -32,7 +32,10 @@ VENUES = {
     "sim": lambda folder: SimUnderTest(),
     "sim with a memory": lambda folder: SimUnderTest(folder / "venue.jsonl"),
     "alpaca": AlpacaUnderTest,
-} | {name: partial(ExchangeUnderTest, name, fee=Decimal("0.001")) for name in EXCHANGES}
+} | {
+    name: partial(ExchangeUnderTest, name, fee=Decimal("0.001"))
+    for name in [*EXCHANGES, "binance-paper"]
+}
 TROUBLES = {"sim": SimUnderTest, "alpaca": AlpacaUnderTest} | dict.fromkeys(
     EXCHANGES, ExchangeUnderTest
 )

@@ -25,7 +25,7 @@ __all__ = ["reconcile"]
 def reconcile(
     account: Annotated[str, typer.Option(help="The name of the book.")] = "desk",
     venue: Annotated[
-        str, typer.Option(help="sim, alpaca-paper, alpaca-live or ccxt:<exchange>.")
+        str, typer.Option(help="sim, alpaca-paper, alpaca-live, ccxt:<exchange> or its -paper.")
     ] = "sim",
     adopt: Annotated[
         bool,

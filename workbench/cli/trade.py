@@ -39,7 +39,7 @@ def trade(  # noqa: PLR0913, PLR0917 - an option each
     param: Parameters = None,
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 1h, 1d, …")] = "1m",
     venue: Annotated[
-        str, typer.Option(help="sim, alpaca-paper, alpaca-live or ccxt:<exchange>.")
+        str, typer.Option(help="sim, alpaca-paper, alpaca-live, ccxt:<exchange> or its -paper.")
     ] = "sim",
     feed: Annotated[str, typer.Option(help="sim, alpaca, polygon, binance, …")] = "sim",
     account: Annotated[str, typer.Option(help="The name of the book.")] = "desk",

@@ -29,9 +29,9 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('sim', 'alpaca-paper', 'alpaca-live', 'ccxt:<exchange>')
+    ('sim', 'alpaca-paper', 'alpaca-live', 'ccxt:<exchange>', 'ccxt:<exchange>-paper')
     """
-    return ("sim", *_VENUES, f"{_PREFIX}<exchange>")
+    return ("sim", *_VENUES, f"{_PREFIX}<exchange>", f"{_PREFIX}<exchange>-paper")
 
 
 def is_live(name: str) -> bool:
@@ -39,10 +39,11 @@ def is_live(name: str) -> bool:
 
     Examples
     --------
-    >>> is_live("sim"), is_live("alpaca-paper"), is_live("ccxt:binance")
+    >>> is_live("sim"), is_live("ccxt:binance-paper"), is_live("ccxt:binance")
     (False, False, True)
     """
-    return name == "alpaca-live" or name.startswith(_PREFIX)
+    is_exchange = name.startswith(_PREFIX) and not name.endswith("-paper")
+    return name == "alpaca-live" or is_exchange
 
 
 def opener(

@@ -59,7 +59,8 @@ class Reconciling:
     def __init__(self, account: TradingAccount) -> None:
         self._account = account
         pace, broker = account.settings.reconcile, account.broker
-        set_limit = account.settings.venue(broker.name.replace("-", "_")).per_minute
+        vendor = getattr(broker, "vendor", broker.name.replace("-", "_"))
+        set_limit = account.settings.venue(vendor).per_minute
         self.planner = Planner(pace, set_limit or broker.capabilities.per_minute)
         self.standing = Standing(pace)
         self._deep = timedelta(hours=pace.deep_hours)

@@ -16,7 +16,8 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.venues.calls import Foreign, Line, Urgency, open_line, retry_after, unavailable
-from workbench.venues.ccxt.client import exchange_limit, localize
+from workbench.venues.ccxt.client import exchange_limit, localize, on_paper
+from workbench.venues.ccxt.environment import check_environment
 from workbench.venues.ccxt.outcomes import outcome, reading
 from workbench.venues.http import TameSession
 from workbench.venues.outcomes import Ask, Outcome, is_never_sent, proved
@@ -56,26 +57,30 @@ class ExchangeAccount:
     ----------
     settings : Settings
         ``<exchange>_key`` and ``<exchange>_secret``; ``venues.<exchange>`` for address,
-        time-out and limit.
+        time-out and limit. On paper the same with ``<exchange>_paper``.
     exchange : str
         ``"binance"``, ``"bybit"``, ``"coinbase"`` or ``"kraken"``.
+    is_paper : bool
+        Whether it is an account of the exchange's demo trading.
 
     Raises
     ------
     UsageError
-        There is no key.
+        There is no key, or it or the address is of the other environment.
     """
 
-    def __init__(self, settings: Settings, exchange: str) -> None:
-        self.exchange = exchange
-        self.key, self.secret = credentials(settings, exchange)
-        self._told = settings.venue(exchange)
+    def __init__(self, settings: Settings, exchange: str, *, is_paper: bool = False) -> None:
+        self.exchange, self.is_paper = exchange, is_paper
+        vendor = self.vendor = f"{exchange}_paper" if is_paper else exchange
+        self.key, self.secret = credentials(settings, vendor)
+        self._told = settings.venue(vendor)
+        check_environment(settings, exchange, is_paper=is_paper)
         probe = getattr(ccxt, exchange)()
         self.line: Line = open_line(
             settings,
-            exchange,
+            vendor,
             exchange_limit(probe),
-            Foreign((ccxt.BaseError,), lambda error: unavailable(exchange, str(error)[:200])),
+            Foreign((ccxt.BaseError,), lambda error: unavailable(vendor, str(error)[:200])),
             secrets=(self.key, self.secret),
         )
         self.clock_ahead = 0  # milliseconds our clock is before the exchange's
@@ -140,7 +145,7 @@ class ExchangeAccount:
 
     def unclear(self, ask: Ask, why: str) -> WorkbenchError:
         """Return the error of an answer that proves nothing."""
-        return proved(Outcome.UNKNOWN, ask, self.exchange, why)
+        return proved(Outcome.UNKNOWN, ask, self.vendor, why)
 
     def made(self, kind: Any) -> Any:
         """Return a ccxt object for this account, e.g. of ``ccxt.pro.binance``."""
@@ -151,6 +156,8 @@ class ExchangeAccount:
         if self.exchange == "coinbase":  # its tokens are in whole seconds
             api.seconds = lambda: api.nonce() // 1000
         api.incrementing_nonce = self.number
+        if self.is_paper:
+            on_paper(api)
         if self._told.url:
             localize(api, self._told.url)
         return api
@@ -196,18 +203,18 @@ class ExchangeAccount:
         status, headers, body = self._local.answer
         said = " ".join(str(error).split())[:200]
         if not self._local.has_left:  # a key of the wrong form, an argument that is missing
-            text = f"not sent to {self.exchange}: {said}"
-            return UsageError(text, vendor=self.exchange, sent=False)
+            text = f"not sent to {self.vendor}: {said}"
+            return UsageError(text, vendor=self.vendor, sent=False)
         cause = error.__cause__
         if status == 0 and isinstance(cause, Exception) and is_never_sent(cause):
-            return unavailable(self.exchange, "no connection", sent=False)
+            return unavailable(self.vendor, "no connection", sent=False)
         if status == 0:
             return self.unclear(ask, f"no answer ({type(error).__name__})")
         found = outcome(self.exchange, ask, type(error), status, body)
         code, said = reading(self.exchange, body)
         words = " ".join(f"HTTP {status} {said}".split())[:200]
         facts = {"status": status, "code": code}
-        return proved(found, ask, self.exchange, words, delay=retry_after(headers), facts=facts)
+        return proved(found, ask, self.vendor, words, delay=retry_after(headers), facts=facts)
 
     def _leave(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
         def leave(*args: Any, **kwargs: Any) -> Any:
@@ -222,15 +229,15 @@ class ExchangeAccount:
         return str(body).strip()
 
 
-def credentials(settings: Settings, exchange: str) -> tuple[str, str]:
-    """Return key and secret of an exchange.
+def credentials(settings: Settings, vendor: str) -> tuple[str, str]:
+    """Return key and secret of an exchange, or of its demo trading (``"binance_paper"``).
 
     Raises
     ------
     UsageError
         One is not set; the error says which.
     """
-    key = settings.secret(f"{exchange}_key", exchange)
+    key = settings.secret(f"{vendor}_key", vendor)
     # a private key may stand on one line in an environment
-    secret = settings.secret(f"{exchange}_secret", exchange).replace("\\n", "\n")
+    secret = settings.secret(f"{vendor}_secret", vendor).replace("\\n", "\n")
     return key, secret

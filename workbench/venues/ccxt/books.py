@@ -58,7 +58,8 @@ class Books:
                     raise UnavailableError(f"{self.venue} tells no price of {pair.symbol}")
                 equity = MONEY.add(equity, MONEY.multiply(units, prices[pair.name]))
         name = holdings.account_id or f"{self.dialect.exchange}-{self.dialect.account.digest}"
-        return Account(name, cash, equity, self.currency, is_paper=False)
+        is_paper = self.dialect.account.is_paper
+        return Account(name, cash, equity, self.currency, is_paper=is_paper)
 
     def positions(self) -> list[Position]:
         """Return holdings; a currency other than the account's stands under its pair."""

@@ -38,7 +38,7 @@ __all__ = ["DIALECTS", "CcxtBroker"]
 
 T = TypeVar("T")
 
-_AT = "workbench.venues.ccxt.dialects"
+_AT, _PAPER = "workbench.venues.ccxt.dialects", "-paper"
 DIALECTS = {
     "binance": f"{_AT}.binance:Binance",
     "binanceusdm": f"{_AT}.binance_usdm:BinanceUsdm",
@@ -64,33 +64,36 @@ class CcxtBroker:
         ``<exchange>_key`` and ``<exchange>_secret``; ``venues.<exchange>`` for address,
         time-out, limit, currency, and the number of the account that is meant.
     exchange : str
-        One of `DIALECTS`.
+        One of `DIALECTS`, with ``-paper`` behind it for the exchange's demo trading.
     pace : Pace, optional
         Of the stream of updates.
 
     Raises
     ------
     UsageError
-        There is no such exchange, or no key for it.
+        There is no such exchange, or no key for it; or key or address are of the other
+        environment.
     """
 
     def __init__(self, settings: Settings, *, exchange: str, pace: Pace | None = None) -> None:
-        kind = _dialect(exchange)
-        self.trading = ExchangeAccount(settings, kind.exchange)
+        kind, is_paper = _dialect(exchange)
+        self.trading = ExchangeAccount(settings, kind.exchange, is_paper=is_paper)
+        self.vendor = self.trading.vendor
         self.dialect = kind(self.trading)
-        self.capabilities: Capabilities = kind.capabilities
+        per_minute = self.trading.line.limiter.limit.per_minute
+        self.capabilities: Capabilities = replace(kind.capabilities, per_minute=per_minute)
         self.name = f"ccxt:{exchange}"
         folder = settings.folder("venues")
         self.sent = SentIds(folder / f"{exchange}-{self.trading.digest}.jsonl", kind.ids)
-        pairs = Pairs.opened(kind.market, settings, kind=kind.kind, vendor=kind.exchange)
+        pairs = Pairs.opened(kind.market, settings, kind=kind.kind, vendor=self.vendor)
         self.books = Books(self.dialect, pairs, self.sent, self.name)
-        self._told = settings.venue(kind.exchange)
+        self._told = self.trading.terms
         self._pace = pace or Pace()
         self._streams: list[AccountUpdates] = []
         self._ready: set[str] = set()
         self._is_checked = False
         # a venue that is mute must not hold up questions; Kraken wants its calls one by one
-        lanes = {"kraken": (1, 0)}.get(exchange, (4, 3))
+        lanes = {"kraken": (1, 0)}.get(kind.exchange, (4, 3))
         self._sending = ThreadPoolExecutor(lanes[0], f"{exchange}-orders")
         self._asking = (
             ThreadPoolExecutor(lanes[1], f"{exchange}-queries") if lanes[1] else self._sending
@@ -111,7 +114,7 @@ class CcxtBroker:
         if self._told.account not in (None, account.account_id):
             raise UsageError(
                 f"the key of {self.name} leads to account {account.account_id}, and "
-                f"venues.{self.dialect.exchange}.account is {self._told.account}",
+                f"venues.{self.vendor}.account is {self._told.account}",
                 account=account.account_id,
             )
         self._is_checked = True
@@ -327,8 +330,9 @@ class CcxtBroker:
         return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
-def _dialect(exchange: str) -> type[Dialect]:
-    where = DIALECTS.get(exchange)
+def _dialect(exchange: str) -> tuple[type[Dialect], bool]:
+    plain = exchange.removesuffix(_PAPER)
+    where = DIALECTS.get(plain)
     if where is None:
         raise UsageError(
             f"orders cannot be sent to exchange {exchange!r}{nearest(exchange, DIALECTS)}; there "
@@ -337,4 +341,9 @@ def _dialect(exchange: str) -> type[Dialect]:
         )
     module, _, name = where.partition(":")
     kind: type[Dialect] = getattr(import_module(module), name)
-    return kind
+    if plain != exchange and not kind.has_paper:
+        raise UsageError(
+            f"{plain} has no demo trading; try a strategy on paper at the venue sim",
+            exchange=exchange,
+        )
+    return kind, plain != exchange

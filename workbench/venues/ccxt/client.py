@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from workbench.venues.calls import (
 )
 from workbench.venues.paging import Limit
 
-__all__ = ["NAMED", "Exchange", "exchange_limit", "localize", "meaning"]
+__all__ = ["NAMED", "Exchange", "exchange_limit", "hosts", "localize", "meaning", "on_paper"]
 
 T = TypeVar("T")
 
@@ -56,7 +56,8 @@ class Exchange:
     kind : str
         Which markets are listed, where the exchange has several kinds.
     vendor : str, optional
-        Under which name the settings have it, where that is another.
+        Under which name the settings have it, where that is another; ``"binance_paper"`` is
+        Binance's demo trading.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Exchange:
         self.api.options |= {"fetchMarkets": _only(self.api, kind), "maxRetriesOnFailure": 0}
         self.api.has["fetchCurrencies"] = False
         self.line = open_line(settings, name, exchange_limit(self.api), self._foreign())
+        if (vendor or "").endswith("_paper"):
+            on_paper(self.api)
         if told.url:
             localize(self.api, told.url)
         self._answer: tuple[int, Any, str] = (0, {}, "")
@@ -190,6 +193,45 @@ def localize(api: Any, base: str, only: str = "") -> None:
     for key in ("api", "test", "demo"):
         if key in api.urls:
             api.urls[key] = _moved(api.urls[key], base.rstrip("/"), api.hostname, only)
+
+
+def on_paper(api: Any) -> None:
+    """Point a ccxt object at the exchange's demo trading.
+
+    Raises
+    ------
+    UsageError
+        A request of it would still go where real money is.
+    """
+    real = hosts(api, "api", "http")
+    api.enable_demo_trading(True)
+    if real & hosts(api, "api", "http"):
+        raise UsageError(
+            f"ccxt has no addresses for demo trading at {api.id}; nothing is sent", vendor=api.id
+        )
+
+
+def hosts(api: Any, name: str, scheme: str = "") -> set[str]:
+    """Return where the addresses of a ccxt object lead.
+
+    Parameters
+    ----------
+    api : ccxt.Exchange
+    name : str
+        Which of them: ``"api"``, ``"demo"``, ``"test"``.
+    scheme : str
+        Those of others are left out, e.g. ``"http"``.
+    """
+    told = [url.replace("{hostname}", api.hostname or "") for url in _leaves(api.urls.get(name))]
+    return {urlsplit(url).netloc for url in told if url.startswith(scheme)} - {""}
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _moved(value: Any, base: str, hostname: str | None, only: str) -> Any:

@@ -76,6 +76,8 @@ class ExchangeServer(ABC):
         it where the call is not carried out; ``""`` is "nothing".
     fails_queries : bool
         Whether signed questions are answered with 503.
+    hosts : set of str
+        Where the requests were meant to go, had they not been led here.
     """
 
     name: ClassVar[str]  # of its public side
@@ -90,6 +92,7 @@ class ExchangeServer(ABC):
         self.posts: Counter[str] = Counter()
         self.trouble, self.fails_queries, self.is_mute = "", False, False
         self.skew = skew
+        self.hosts: set[str] = set()
         self.rest = WireServer(self._answer)
         self.stream = PrivateSocket(self)
         self._loop = LoopThread()
@@ -168,6 +171,7 @@ class ExchangeServer(ABC):
     # inside -------------------------------------------------------------------------------
 
     def _answer(self, asked: Asked) -> Reply:
+        self.hosts.add(asked.path.split("/")[1])
         client = self.client_of(asked)
         if client:
             self.posts[client] += 1

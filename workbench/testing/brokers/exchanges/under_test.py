@@ -30,7 +30,7 @@ PERPETUALS: Mapping[str, str] = {
 
 
 class ExchangeUnderTest(VenueUnderTest):
-    """One of `EXCHANGES`, with its account in USDT.
+    """One of `EXCHANGES` or `PERPETUALS`, or its demo trading, with its account in USDT.
 
     Parameters
     ----------
@@ -45,9 +45,10 @@ class ExchangeUnderTest(VenueUnderTest):
     lost = AlpacaUnderTest.lost
 
     def __init__(self, exchange: str, folder: Path, **terms: Any) -> None:
-        module, _, kind = {**EXCHANGES, **PERPETUALS}[exchange].partition(":")
+        plain = exchange.removesuffix("-paper")
+        module, _, kind = {**EXCHANGES, **PERPETUALS}[plain].partition(":")
         self.exchange, self._folder = exchange, folder
-        self.pair = f"{self.symbol}:USDT" if exchange in PERPETUALS else self.symbol
+        self.pair = f"{self.symbol}:USDT" if plain in PERPETUALS else self.symbol
         self.server: ExchangeServer = getattr(import_module(module), kind)(**terms)
         self.broker: CcxtBroker = self.connect()
 
@@ -91,6 +92,9 @@ def exchange_settings(
     """Return settings of a workspace whose account is at a server of the test."""
     told = {"url": server.url, "stream_url": server.stream_url, "per_minute": 600_000,
             "timeout": 1.0, "currency": "USDT", **terms}  # fmt: skip
-    vendor = exchange.removesuffix("usdm").removesuffix("-linear")
+    plain = exchange.removesuffix("-paper")
+    vendor = plain.removesuffix("usdm").removesuffix("-linear")
+    if plain != exchange:
+        vendor = f"{vendor}_paper"
     keys = {f"{vendor}_key": server.key, f"{vendor}_secret": server.secret}
     return load_settings(folder, venues={vendor: told}, **keys)

@@ -57,6 +57,7 @@ class Binance(Dialect):
     """Spot: ids are unique among open orders only, and ended ones are found by them."""
 
     exchange = "binance"
+    has_paper = True
     market = "binance"
     capabilities = Capabilities(
         ids=IdScope.OPEN,

@@ -49,6 +49,7 @@ class Bybit(Dialect):
     """Spot: an order is answered by its ids alone, and looked up in two lists."""
 
     exchange = "bybit"
+    has_paper = True
     market = "bybit"
     category: ClassVar[str] = "spot"
     capabilities = Capabilities(

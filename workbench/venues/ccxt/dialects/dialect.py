@@ -41,6 +41,7 @@ class Dialect(ABC):
     currency: ClassVar[str] = "USDT"
     words: ClassVar[Mapping[OrderType, str]] = {}
     is_contract: ClassVar[bool] = False
+    has_paper: ClassVar[bool] = False
 
     def __init__(self, account: ExchangeAccount) -> None:
         self.account = account
