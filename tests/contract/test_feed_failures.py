@@ -79,6 +79,8 @@ async def test_a_mute_socket_is_found_and_made_anew(name, vendor):
         await server.tell(trade(name, 1, 10.0))
         assert await reader.price() == 10.0
         await server.subscribed(2)
+        await server.tell(trade(name, 2, 11.0))
+        assert await reader.price() == 11.0
         told = opened.metrics.snapshot()
         assert told["mute"] >= 1
         assert told["reconnects"] >= 1

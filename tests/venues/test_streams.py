@@ -19,6 +19,7 @@ from workbench.errors import UnavailableError, UsageError
 from workbench.venues.alpaca.stream import AlpacaStream
 from workbench.venues.finnhub.stream import FinnhubStream
 from workbench.venues.polygon.stream import PolygonStream
+from workbench.venues.shared import SharedSocket
 from workbench.venues.stream import Wanted
 
 RECORDED = Path(__file__).resolve().parents[2] / "../shared/fixtures"
@@ -47,11 +48,14 @@ def connected(stream, settings, symbols, *kinds):
 
 def read(connection, frame):
     messages = connection._unpacked(frame)
+    if isinstance(connection, SharedSocket):
+        told = [connection._take(message) for message in messages]
+        return [one[0] for one in told if one is not None]
     return [event for message in messages for event in connection._checked(message)]
 
 
 def alpaca(settings, symbol="AAPL"):
-    return connected(AlpacaStream, settings, (symbol,), "trades")
+    return connected(AlpacaStream, settings, (symbol,), "trades")._make()
 
 
 def test_alpaca_s_frames(settings):

@@ -177,6 +177,10 @@ class AlpacaSocket(SocketServer):
         if (said.get("key"), said.get("secret")) != (self.key, self.secret):
             await connection.send(self.packed([{"T": "error", "code": 402, "msg": "auth failed"}]))
             return False
+        if _path(connection) in map(_path, self.live):
+            told = {"T": "error", "code": 406, "msg": "connection limit exceeded"}
+            await connection.send(self.packed([told]))
+            return False
         await connection.send(self.packed([{"T": "success", "msg": "authenticated"}]))
         await self.on_message(connection, await self.heard(connection))
         return True
@@ -298,6 +302,10 @@ class FinnhubSocket(SocketServer):
         if f"token={self.key}" not in request.path:
             self.refuse(401)
         return super()._admit(connection, request)
+
+
+def _path(connection: ServerConnection) -> str:
+    return connection.request.path if connection.request is not None else ""
 
 
 def _ms(time: datetime) -> int:

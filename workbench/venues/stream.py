@@ -97,6 +97,10 @@ class Connection(ABC):
     async def close(self) -> None:
         """End it; does no harm where it has ended."""
 
+    async def give_up(self) -> None:
+        """End it because nothing is told on it."""
+        await self.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

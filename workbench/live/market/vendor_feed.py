@@ -68,6 +68,7 @@ class _Line:
 
     part: Part
     watch: Watch
+    has_pulse: bool
     connection: Connection | None = None
     tries: int = 0
     malformed: int = 0
@@ -122,7 +123,10 @@ class VendorFeed(Outlet):
 
     def _drawn(self) -> list[_Line]:
         parts = self._stream.parts(self._plan.wanted)
-        return [_Line(part, self._watch(part, part.wanted.pulse)) for part in parts]
+        return [
+            _Line(part, self._watch(part, part.wanted.pulse), bool(part.wanted.pulse))
+            for part in parts
+        ]
 
     def _watch(self, part: Part, pulse: Rows[str]) -> Watch:
         limit = timedelta(seconds=self._patience.mute_seconds)
@@ -166,13 +170,11 @@ class VendorFeed(Outlet):
         connection = line.connection
         assert connection is not None  # noqa: S101  it was opened
         line.malformed = 0
-        has_pulse = connection.has_pulse
         while True:
+            if line.has_pulse and not connection.has_pulse:
+                self._go_without_pulse(line)
             events = await connection.receive()
             now = self._clock.now()
-            if has_pulse and not connection.has_pulse:
-                has_pulse = False
-                self._go_without_pulse(line, now)
             while connection.alive:
                 line.watch.heard(connection.alive.pop(), now)
             if connection.malformed > line.malformed:
@@ -181,9 +183,10 @@ class VendorFeed(Outlet):
                 self._doubt(line, now)  # it may have been anything
             self._take(line, events, now)
 
-    def _go_without_pulse(self, line: _Line, now: datetime) -> None:
+    def _go_without_pulse(self, line: _Line) -> None:
+        line.has_pulse = False
         line.watch = self._watch(line.part, ())
-        line.watch.opened(now)
+        line.watch.opened(self._clock.now())
         _log.warning(
             "%s: no trades for a sign of life in the plan: mute connections are found after %.0f s",
             self.name,
@@ -283,7 +286,7 @@ class VendorFeed(Outlet):
                 line.watch.gave_up(now)
                 self.metrics.count("mute")
                 _log.warning("%s: the connection is open and mute, and given up", self.name)
-                line.closing = asyncio.create_task(line.connection.close())
+                line.closing = asyncio.create_task(line.connection.give_up())
         self.metrics.tell_stale(tuple(dict.fromkeys(stale)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +18,8 @@ from workbench.core.ports import Event
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.venues.paging import is_crypto
-from workbench.venues.socket import Endpoint, SocketConnection, address, refusal, trouble
+from workbench.venues.shared import Channel, Member, SharedSocket
+from workbench.venues.socket import Endpoint, address, refusal, trouble
 from workbench.venues.stream import KINDS, Part, VendorStream, Wanted
 
 __all__ = ["AlpacaStream"]
@@ -35,7 +36,7 @@ _NOT_IN_PLAN = {405, 409, 410}  # what was subscribed before stays so
 class AlpacaStream(VendorStream):
     """Trades, quotes, minute bars and news; order books of crypto.
 
-    Alpaca lets in one connection per kind of data and key: share one feed.
+    Alpaca lets in one connection per kind of data and key: the feeds of a process share it.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class AlpacaStream(VendorStream):
             ("/v1beta1/news", wanted.only("news")),
         )
         return [
-            Part(part, partial(_AlpacaConnection, self._endpoint(path), self._keys, part))
+            Part(part, partial(_member, self._endpoint(path), self._keys, part))
             for path, part in chosen
             if part is not None
         ]
@@ -85,21 +86,24 @@ class AlpacaStream(VendorStream):
         )
 
 
-class _AlpacaConnection(SocketConnection):
-    def __init__(self, endpoint: Endpoint, keys: tuple[str, str], wanted: Wanted) -> None:
-        super().__init__(endpoint, wanted.pulse)
-        self._keys, self._wanted = keys, wanted
+def _member(endpoint: Endpoint, keys: tuple[str, str], wanted: Wanted) -> Member:
+    channels = [(_CHANNELS.get(kind, kind), name) for kind in KINDS for name in wanted.of(kind)]
+    pulse = [("trades", name) for name in wanted.pulse]
+    return Member((endpoint.url, keys), partial(_AlpacaSocket, endpoint, keys), channels, pulse)
+
+
+class _AlpacaSocket(SharedSocket):
+    fresh = frozenset({"orderbooks"})
+
+    def __init__(self, endpoint: Endpoint, keys: tuple[str, str]) -> None:
+        super().__init__(endpoint)
+        self._keys = keys
 
     async def _greet(self) -> None:
         key, secret = self._keys
         await self._wait_for("connected")
         await self.send({"action": "auth", "key": key, "secret": secret})
         await self._wait_for("authenticated")
-        told = {kind: self._wanted.of(kind) for kind in KINDS}
-        channels = {_CHANNELS.get(kind, kind): list(names) for kind, names in told.items() if names}
-        await self.send({"action": "subscribe", **channels})
-        if self._pulse:
-            await self.send({"action": "subscribe", "trades": list(self._pulse)})
 
     async def _wait_for(self, word: str) -> None:
         while True:
@@ -109,22 +113,34 @@ class _AlpacaConnection(SocketConnection):
                     if message.get("T") == "success" and message.get("msg") == word:
                         return
 
-    def _events(self, message: Any) -> Sequence[Event]:
-        self._refuse(message)
-        if message["T"] == "subscription":
-            self._is_subscribed = True
-        read = _READERS.get(message["T"])
-        return () if read is None else (read(message),)
+    def _asking(self, channels: Collection[Channel], *, is_wanted: bool) -> dict[str, Any]:
+        asked: dict[str, list[str]] = {}
+        for kind, name in channels:
+            asked.setdefault(kind, []).append(name)
+        return {"action": "subscribe" if is_wanted else "unsubscribe", **asked}
+
+    def _take(self, message: Any) -> tuple[Event, Sequence[Channel]] | None:
+        kind = message["T"]
+        if kind in _READERS:
+            channel, read = _READERS[kind]
+            event = read(message)
+            names = message["symbols"] if kind == "n" else (message["S"],)
+            return event, [(channel, name) for name in names]
+        if kind == "subscription":
+            self._answered()
+        elif kind == "error":
+            self._refuse(message)
+        return None
 
     def _refuse(self, message: dict[str, Any]) -> None:
         if message["T"] != "error":
             return
         code, said = message.get("code"), self.endpoint.clean(message.get("msg", ""))
-        if code in _NOT_IN_PLAN and self._can_do_without():
-            return
-        if code in _FINAL:
-            raise refusal(VENDOR, f"{said} ({code})", code=code)
-        raise trouble(VENDOR, f"{said} ({code})", code=code)
+        if code not in _FINAL:
+            raise trouble(VENDOR, f"{said} ({code})", code=code)
+        told = refusal(VENDOR, f"{said} ({code})", code=code)
+        if code not in _NOT_IN_PLAN or not self._answered(told):
+            raise told
 
     def _encode(self, message: Any) -> bytes:
         packed: bytes = msgpack.packb(message)
@@ -187,6 +203,10 @@ def _news(told: dict[str, Any]) -> Headline:
     )
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
-    "t": _trade, "q": _quote, "b": _bar, "o": _book, "n": _news,
-}  # fmt: skip
+_READERS: dict[str, tuple[str, Callable[[dict[str, Any]], Event]]] = {
+    "t": ("trades", _trade),
+    "q": ("quotes", _quote),
+    "b": ("bars", _bar),
+    "o": ("orderbooks", _book),
+    "n": ("news", _news),
+}
