@@ -50,7 +50,13 @@ class TimeInForce(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order is. The legal transitions are in ``workbench.trading.states``."""
+    """Where an order is. The legal transitions are in ``workbench.trading.states``.
+
+    Attributes
+    ----------
+    is_open : bool
+        Whether the venue may still fill it.
+    """
 
     CREATED = "created"
     SUBMITTED = "submitted"
@@ -66,21 +72,10 @@ class OrderState(StrEnum):
     REPLACED = "replaced"
     UNKNOWN = "unknown"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the venue may still fill it."""
-        return self not in _ENDED
+    is_open: bool
 
-
-_ENDED = frozenset(
-    {
-        OrderState.FILLED,
-        OrderState.CANCELED,
-        OrderState.EXPIRED,
-        OrderState.REJECTED,
-        OrderState.REPLACED,
-    }
-)
+    def __init__(self, word: str) -> None:
+        self.is_open = word not in {"filled", "canceled", "expired", "rejected", "replaced"}
 
 
 class Pending(StrEnum):

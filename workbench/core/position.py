@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.money import MONEY, ZERO
 from workbench.core.posting import Posting
 
@@ -82,7 +83,7 @@ class Position:
         if self.quantity * delta >= 0:
             cost = MONEY.add(self.cost, MONEY.multiply(fill.quantity, fill.price))
             average = MONEY.divide(cost, MONEY.abs(after)) if after else ZERO
-            return Position(self.symbol, after, average, self.realised, fees, cost, fill.currency)
+            return _Position(self.symbol, after, average, self.realised, fees, cost, fill.currency)
         closed = min(held, fill.quantity)
         spent = self.cost if closed == held else part_of(self.cost, closed, held)
         got = MONEY.multiply(closed, fill.price)
@@ -94,7 +95,7 @@ class Position:
         else:
             average, cost = self.average_price, MONEY.subtract(self.cost, spent)
         realised = MONEY.add(self.realised, gain)
-        return Position(self.symbol, after, average, realised, fees, cost, fill.currency)
+        return _Position(self.symbol, after, average, realised, fees, cost, fill.currency)
 
     @property
     def unpaid(self) -> Decimal:
@@ -146,3 +147,6 @@ class Position:
         """Profit of the open units at `price`, fees not included."""
         cost = MONEY.minus(self.cost) if self.quantity < 0 else self.cost
         return MONEY.subtract(MONEY.multiply(self.quantity, price), cost)
+
+
+_Position = maker(Position)

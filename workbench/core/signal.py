@@ -13,18 +13,22 @@ __all__ = ["Side", "Signal"]
 
 
 class Side(StrEnum):
-    """Which way: ``buy`` or ``sell``; as an opinion also ``flat``."""
+    """Which way: ``buy`` or ``sell``; as an opinion also ``flat``.
+
+    Attributes
+    ----------
+    sign : int
+        +1 for buy, -1 for sell, 0 for flat.
+    """
 
     BUY = "buy"
     SELL = "sell"
     FLAT = "flat"
 
-    @property
-    def sign(self) -> int:
-        """+1 for buy, -1 for sell, 0 for flat."""
-        if self is Side.BUY:
-            return 1
-        return -1 if self is Side.SELL else 0
+    sign: int
+
+    def __init__(self, word: str) -> None:
+        self.sign = {"buy": 1, "sell": -1}.get(word, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.money import MONEY
 from workbench.core.order import Intent, Order, OrderState, Pending
 from workbench.errors import (
@@ -36,6 +37,7 @@ from workbench.trading.steps import Cancel, Effect, Evidence, LookUp, Pull, Repl
 
 __all__ = ["OrderCore"]
 
+_Order, _Record = maker(Order), maker(Record)
 _WORKING = (OrderState.ACCEPTED, OrderState.WORKING, OrderState.PARTIALLY_FILLED)
 
 
@@ -281,7 +283,7 @@ class OrderCore(Doubts):
         if not actor.strip() or not reason.strip():
             raise UsageError("to let a symbol trade again takes a name and a reason")
         value = {"symbol": symbol, "level": "run", "reason": reason, "actor": actor}
-        self._record(step, Record(Kind.HALT, value))
+        self._record(step, _Record(Kind.HALT, value))
         return step
 
     # inside ---------------------------------------------------------------------------
@@ -297,7 +299,8 @@ class OrderCore(Doubts):
         )
         facts = tuple(verdict.facts() for verdict in judgement.verdicts)
         self._record(
-            step, Record(Kind.INTENT, Verdicted(intent, judgement.outcome, facts), intent.intent_id)
+            step,
+            _Record(Kind.INTENT, Verdicted(intent, judgement.outcome, facts), intent.intent_id),
         )
         return judgement
 
@@ -314,7 +317,7 @@ class OrderCore(Doubts):
 
     def _new_order(self, step: Step, judgement: Judgement, now: datetime) -> Order:
         intent = judgement.intent
-        order = Order(
+        order = _Order(
             order_id=intent.intent_id,
             run_id=intent.run_id,
             strategy=intent.strategy,
@@ -333,7 +336,7 @@ class OrderCore(Doubts):
             notional=intent.notional,
             reason=judgement.reason or intent.reason,
         )
-        self._record(step, Record(Kind.ORDER, order, order.order_id))
+        self._record(step, _Record(Kind.ORDER, order, order.order_id))
         self._happen(step, order.order_id, To.SUBMITTED, now)
         return self.ledger.orders[order.order_id]
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Order, OrderState, Pending
 from workbench.core.ports import Update
@@ -40,6 +41,7 @@ _STATE_STEP = {
     OrderState.REJECTED: To.REJECTED,
     OrderState.REPLACED: To.REPLACED,
 }
+_Event, _Record = maker(OrderEvent), maker(Record)
 _UNSEEN = (OrderState.CREATED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 _WORKED = (OrderState.WORKING, OrderState.PARTIALLY_FILLED)
 
@@ -69,7 +71,7 @@ class Intake:
             self._fill(step, message, now)
         elif isinstance(message, Posting):
             if (message.venue, message.posting_id) not in self.ledger.postings:
-                self._record(step, Record(Kind.POSTING, message))
+                self._record(step, _Record(Kind.POSTING, message))
         else:
             self._update(step, message, now)
         return step
@@ -133,7 +135,7 @@ class Intake:
             to, reason = To.CANCELED, f"the venue says rejected: {theirs.reason}"
         # of a copy that lags, what it says of size and price is of before
         lags = theirs.filled < ours.filled and theirs.state.is_open
-        return OrderEvent(
+        return _Event(
             step=to,
             order_id=ours.order_id,
             time=now,
@@ -155,7 +157,7 @@ class Intake:
             run_id=parent.run_id if parent else "external",
             strategy=parent.strategy if parent else "external",
         )
-        self._record(step, Record(Kind.ORDER, ours, ours.order_id))
+        self._record(step, _Record(Kind.ORDER, ours, ours.order_id))
         if parent is None:
             step.alarms.append(f"order {theirs.order_id} at the venue is none of ours")
 
@@ -196,7 +198,7 @@ class Intake:
 
     def _write_fill(self, step: Step, fill: Fill, now: datetime) -> None:
         name = fill.order_id
-        self._event(step, OrderEvent(step=To.FILL, order_id=name, time=now, fill=fill))
+        self._event(step, _Event(step=To.FILL, order_id=name, time=now, fill=fill))
         end = self.watch.ends.get(name)
         if end is not None and self.ledger.orders[name].filled >= end.filled:
             del self.watch.ends[name]
@@ -250,7 +252,7 @@ class Intake:
     def _halt(self, step: Step, symbol: str, why: str) -> None:
         if symbol not in self.ledger.halted:
             value = {"symbol": symbol, "level": "no_new_orders", "reason": why}
-            self._record(step, Record(Kind.HALT, value))
+            self._record(step, _Record(Kind.HALT, value))
 
     def _pull(self, step: Step, now: datetime) -> None:
         if not any(isinstance(effect, Pull) for effect in step.effects):
@@ -272,14 +274,14 @@ class Intake:
             self._look_up(step, order_id, now)
 
     def _happen(self, step: Step, order_id: str, to: To, now: datetime, reason: str = "") -> None:
-        self._event(step, OrderEvent(step=to, order_id=order_id, time=now, reason=reason))
+        self._event(step, _Event(step=to, order_id=order_id, time=now, reason=reason))
 
     def _event(self, step: Step, event: OrderEvent) -> None:
         before = self.ledger.orders[event.order_id]
         after = news(before, event)
         if after is None:
             return
-        record = Record(Kind.EVENT if event.fill is None else Kind.FILL, event, event.order_id)
+        record = _Record(Kind.EVENT if event.fill is None else Kind.FILL, event, event.order_id)
         self.ledger.apply(record, after)
         step.records.append(record)
         if after.state is not before.state:
