@@ -88,13 +88,33 @@ def simulate(
     ('', True)
     """
     random = Random(seed) if isinstance(seed, int) else seed  # noqa: S311 - chance, not secrets
-    world = World(random, kit or Kit())
-    breach, was_on = "", gc.isenabled()
-    gc.disable()  # a world is one circle, dropped as a whole: looking for others takes a fifth
+    was_on = gc.isenabled()
+    gc.disable()  # a world is one circle, broken at its end: to look for it takes a tenth
+    try:
+        world = World(random, kit or Kit())
+        breach = _breach(world, trading_ms)
+        run = Run(
+            seed=seed if isinstance(seed, int) else -1,
+            steps=world.line.steps,
+            orders=len(world.exchange.slots),
+            crashes=world.crashes,
+            seen=world.line.seen,
+            breach=breach,
+            hash=world.disk.hash() if with_hash else "",
+        )
+        world.end()
+        return run
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _breach(world: World, trading_ms: int) -> str:
+    """Run a world to its end; return what was broken, if anything."""
     try:
         world.run(trading_ms)
         world.watcher.look()
-        if random.random() < 0.75:
+        if world.random.random() < 0.75:
             world.heal()
             checks = (world.watcher.canceled, world.watcher.positioned, world.watcher.settled)
             for wait_ms, check in zip(HEALED_MS, checks, strict=True):
@@ -103,19 +123,8 @@ def simulate(
                 check()
     except WorkbenchError as error:
         name = error.facts.get("invariant") if isinstance(error, InvariantError) else None
-        breach = error.message if name else f"{type(error).__name__}: {error.message}"
-    finally:
-        if was_on:
-            gc.enable()
-    return Run(
-        seed=seed if isinstance(seed, int) else -1,
-        steps=world.line.steps,
-        orders=len(world.exchange.slots),
-        crashes=world.crashes,
-        seen=world.line.seen,
-        breach=breach,
-        hash=world.disk.hash() if with_hash else "",
-    )
+        return error.message if name else f"{type(error).__name__}: {error.message}"
+    return ""
 
 
 def campaign(seeds: Iterable[int], kit: Kit | None = None, steps: int | None = None) -> Campaign:

@@ -66,6 +66,10 @@ class Timeline:
                 look()
         self.at = until
 
+    def clear(self) -> None:
+        """Let nothing more happen."""
+        self._heap.clear()
+
     def between(self, low: int, high: int) -> int:
         """Draw a whole number, both ends included."""
         return low + int(self.chance() * (high - low + 1))

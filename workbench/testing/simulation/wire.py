@@ -93,7 +93,7 @@ class Wire:
         try:
             answer = ask()
         except (RefusedError, OutcomeUnknownError) as error:
-            answer = error
+            answer = error.with_traceback(None)  # which would hold this frame, and that the answer
         if hear is not None:
             self.line.after(back, hear, answer)
 

@@ -91,6 +91,11 @@ class World:
         if self.halt.severity >= HaltLevel.CANCEL_ALL.severity:
             self._cancel_all()
 
+    def end(self) -> None:
+        """Let go of everything: there is nothing to be asked any more."""
+        self.line.clear()
+        self.__dict__.clear()
+
     def _boot(self) -> None:
         self.process = self.kit.process(self)
         self.process.start()
