@@ -242,8 +242,7 @@ class Intent:
     slice: Slice | None = None
 
     def __post_init__(self) -> None:
-        sizes = (self.quantity, self.target, self.notional)
-        if sum(size is not None for size in sizes) != 1:
+        if (self.quantity, self.target, self.notional).count(None) != 2:
             raise UsageError(
                 "an intent has either a quantity, a target or a notional", intent_id=self.intent_id
             )
@@ -253,9 +252,10 @@ class Intent:
             raise UsageError(f"a {self.type} order needs a limit price", intent_id=self.intent_id)
         if self.type in (OrderType.STOP, OrderType.STOP_LIMIT) and self.stop_price is None:
             raise UsageError(f"a {self.type} order needs a stop price", intent_id=self.intent_id)
-        for name in ("quantity", "notional", "limit_price", "stop_price"):
-            value = getattr(self, name)
+        sizes = (self.quantity, self.notional, self.limit_price, self.stop_price)
+        for number, value in enumerate(sizes):
             if value is not None and value <= 0:
+                name = ("quantity", "notional", "limit_price", "stop_price")[number]
                 raise UsageError(f"{name} must be positive, not {value}", intent_id=self.intent_id)
         if self.slice is not None and self.intent_id != self.slice.intent_id:
             raise UsageError("the id of a slice is made from it", intent_id=self.intent_id)

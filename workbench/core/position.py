@@ -75,12 +75,12 @@ class Position:
         A fill beyond zero closes the position and opens the rest at the fill's price.
         """
         fill = fill.booked
-        held, delta = MONEY.abs(self.quantity), MONEY.multiply(fill.quantity, fill.side.sign)
-        after = MONEY.add(self.quantity, delta)
+        held, is_buy = MONEY.abs(self.quantity), fill.side.sign > 0
+        after = (MONEY.add if is_buy else MONEY.subtract)(self.quantity, fill.quantity)
         fees = self.fees
         if fill.fee and fill.fee_currency == fill.currency:
             fees = MONEY.add(fees, fill.fee)
-        if self.quantity * delta >= 0:
+        if not held or (self.quantity > 0) is is_buy:
             cost = MONEY.add(self.cost, MONEY.multiply(fill.quantity, fill.price))
             average = MONEY.divide(cost, MONEY.abs(after)) if after else ZERO
             return _Position(self.symbol, after, average, self.realised, fees, cost, fill.currency)

@@ -46,9 +46,9 @@ class Archive:
 
     def stand_behind(self, ledger: Ledger) -> None:
         """Let a ledger find here what it has forgotten."""
-        ledger.intents.find = self.intent
-        ledger.orders.find = self.order
-        ledger.fills.find = self.fill
+        ledger.intents.stand_before(self.intent)
+        ledger.orders.stand_before(self.order)
+        ledger.fills.stand_before(self.fill)
 
     def order(self, order_id: str) -> Order | None:
         """Return an order as its entries say, None where there never was one."""

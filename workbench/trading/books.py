@@ -100,8 +100,9 @@ class Books:
         """
         fill = fill.booked
         self.positions[fill.symbol] = self.position(fill.symbol).apply(fill)
-        paid = MONEY.multiply(MONEY.multiply(fill.quantity, -fill.side.sign), fill.price)
-        self.deposit(fill.currency, paid)
+        name, paid = fill.currency, MONEY.multiply(fill.quantity, fill.price)
+        book = MONEY.subtract if fill.side.sign > 0 else MONEY.add
+        self.cash[name] = book(self.cash.get(name, ZERO), paid)
         if fill.fee:
             name = fill.fee_currency
             self.deposit(name, MONEY.minus(fill.fee))

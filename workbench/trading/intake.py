@@ -242,7 +242,9 @@ class Intake:
 
     def _overfilled(self, step: Step, before: Order, after: Order) -> None:
         """Alarm and stop the symbol, whether the last fill or the size came later."""
-        size = MONEY.multiply(after.quantity or ZERO, _SLACK)
+        if after.quantity is None or after.filled <= after.quantity:
+            return
+        size = MONEY.multiply(after.quantity, _SLACK)
         is_new = (before.filled, before.quantity) != (after.filled, after.quantity)
         if is_new and after.filled > size:
             why = f"order {after.order_id} of {after.quantity} was filled for {after.filled}"
@@ -286,8 +288,7 @@ class Intake:
         step.records.append(record)
         if after.state is not before.state:
             self._moved(step, before.state, after, event.time)
-        size = after.quantity
-        if size is not None and after.filled > size:
+        if after.filled is not before.filled or after.quantity is not before.quantity:
             self._overfilled(step, before, after)
 
     def _moved(self, step: Step, before: OrderState, after: Order, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from workbench.core.fill import Fill
 from workbench.core.money import MONEY, ZERO
@@ -21,31 +21,36 @@ V = TypeVar("V")
 class Kept(dict[K, V]):
     """A dict of the newest, with everything older behind it: iterating gives what is in memory.
 
-    Attributes
-    ----------
-    find : callable or None
-        Gives the value of a key that is not in memory, None where there never was one.
+    With nothing behind it, it is as quick as a dict.
 
     Examples
     --------
     >>> kept = Kept({"b": 2})
-    >>> kept.find = {"a": 1}.get
+    >>> kept.stand_before({"a": 1}.get)
     >>> kept["a"], "a" in kept, "c" in kept, list(kept)
     (1, True, False, ['b'])
     """
 
-    find: Callable[[K], V | None] | None = None
+    def stand_before(self, find: Callable[[K], V | None]) -> None:
+        """Let `find` give the value of a key that is not here, None where there never was one."""
+        backed: Any = self
+        backed.find = find
+        backed.__class__ = _Backed
+
+
+class _Backed(Kept[K, V]):
+    """With something behind it."""
+
+    find: Callable[[K], V | None]
 
     def __missing__(self, key: K) -> V:
-        found = self.find(key) if self.find is not None else None
+        found = self.find(key)
         if found is None:
             raise KeyError(key)
         return found
 
     def __contains__(self, key: object) -> bool:
-        if dict.__contains__(self, key):
-            return True
-        return self.find is not None and self.find(key) is not None  # type: ignore[arg-type]
+        return dict.__contains__(self, key) or self.find(key) is not None  # type: ignore[arg-type]
 
     @overload  # type: ignore[override]
     def get(self, key: K) -> V | None: ...

@@ -96,8 +96,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         for order in self.open_orders():
-            _reserve(self._reserved, order, 1)
-            if _is_doubtful(order):
+            _reserve(self._reserved, order, _rest(order))
+            if order.state is OrderState.UNKNOWN or order.pending is not None:
                 self.doubtful[order.order_id] = None
 
     @classmethod
@@ -174,7 +174,7 @@ class Ledger:
         self.shares.check(self.books)
         reserved: dict[str, tuple[Decimal, Decimal]] = {}
         for order in self.open_orders():
-            _reserve(reserved, order, 1)
+            _reserve(reserved, order, _rest(order))
         for symbol in reserved.keys() | self._reserved.keys():
             if self.reserved(symbol) != reserved.get(symbol, (ZERO, ZERO)):
                 raise InvariantError(f"what is reserved of {symbol} is not what open orders need")
@@ -258,21 +258,22 @@ class Ledger:
         self._keep(order, order.decided_at)
 
     def _event(self, event: OrderEvent, after: Order | None = None) -> None:
-        if event.order_id not in self.orders:
-            raise InvariantError(f"an event of an order that is not there: {event.order_id}")
-        before = self.orders[event.order_id]
-        if event.order_id not in self.updated:
+        name = event.order_id
+        before = self.orders.get(name)
+        if before is None:
+            raise InvariantError(f"an event of an order that is not there: {name}")
+        if name not in self.updated:
             self._come_back(before)
         if after is None:
             after = apply(before, event)
         if event.fill is not None:
             self._count(event.fill, before.strategy)
         elif event.other is not None:
-            self.successors[event.order_id] = event.other
-            self.replaces[event.other] = event.order_id
+            self.successors[name] = event.other
+            self.replaces[event.other] = name
         elif event.step is Step.QUARANTINED:
-            self.quarantined[event.order_id] = event.time
-        self._keep(after, event.time)
+            self.quarantined[name] = event.time
+        self._keep(after, event.time, before)
 
     def _count(self, fill: Fill, strategy: str) -> None:
         key = (fill.venue, fill.execution_id)
@@ -322,27 +323,24 @@ class Ledger:
         else:
             self.halted[value["symbol"]] = value["reason"]
 
-    def _keep(self, order: Order, at: datetime) -> None:
-        name = order.order_id
-        is_open, was_open = order.state.is_open, name in self.open
-        before = self.orders[name] if was_open else None
+    def _keep(self, order: Order, at: datetime, before: Order | None = None) -> None:
+        name, state = order.order_id, order.state
         self.orders[name] = order
         self.updated[name] = at
-        if before is None:
-            if is_open:
+        if before is None or name not in self.open:
+            if state.is_open:
                 self.open[name] = None
-                _reserve(self._reserved, order, 1)
-        elif not is_open:
+                _reserve(self._reserved, order, _rest(order))
+        elif not state.is_open:
             del self.open[name]
-            _reserve(self._reserved, before, -1)
+            _reserve(self._reserved, before, MONEY.minus(_rest(before)))
         elif order.filled is not before.filled or order.quantity is not before.quantity:
-            _reserve(self._reserved, before, -1)
-            _reserve(self._reserved, order, 1)
-        if is_open and _is_doubtful(order):
+            _reserve(self._reserved, order, MONEY.subtract(_rest(order), _rest(before)))
+        if state is OrderState.UNKNOWN or (order.pending is not None and state.is_open):
             self.doubtful[name] = None
-        else:
-            self.doubtful.pop(name, None)
-        if self.quarantined and order.state is not OrderState.UNKNOWN:
+        elif name in self.doubtful:
+            del self.doubtful[name]
+        if self.quarantined and state is not OrderState.UNKNOWN:
             self.quarantined.pop(name, None)
 
 
@@ -362,21 +360,20 @@ _TAKERS: dict[Kind, Callable[[Ledger, Any], None]] = {
 }
 
 
-def _is_doubtful(order: Order) -> bool:
-    return order.state is OrderState.UNKNOWN or order.pending is not None
-
-
-def _reserve(reserved: dict[str, tuple[Decimal, Decimal]], order: Order, sign: int) -> None:
-    """Add what an open order may still trade, or with a sign of -1 take it away."""
+def _rest(order: Order) -> Decimal:
+    """Return what an open order may still trade; of one that protects another, nothing."""
     if order.quantity is None or order.parent_id is not None:
+        return ZERO
+    # filled for more than it was: what is too much frees nothing for others
+    return max(MONEY.subtract(order.quantity, order.filled), ZERO)
+
+
+def _reserve(reserved: dict[str, tuple[Decimal, Decimal]], order: Order, more: Decimal) -> None:
+    """Reserve more units for an order, or fewer."""
+    if not more:
         return
-    rest = MONEY.subtract(order.quantity, order.filled)
-    if rest <= 0:
-        return  # filled for more than it was: what is too much frees nothing for others
-    if sign < 0:
-        rest = MONEY.minus(rest)
     buys, sells = reserved.get(order.symbol, (ZERO, ZERO))
     if order.side.sign > 0:
-        reserved[order.symbol] = (MONEY.add(buys, rest), sells)
+        reserved[order.symbol] = (MONEY.add(buys, more), sells)
     else:
-        reserved[order.symbol] = (buys, MONEY.add(sells, rest))
+        reserved[order.symbol] = (buys, MONEY.add(sells, more))

@@ -213,7 +213,7 @@ def news(order: Order, event: OrderEvent) -> Order | None:
     if state not in TRANSITIONS[order.state]:
         return None
     facts = _facts(order, event)
-    if not facts and event.fill is None and (state, pending) == (order.state, order.pending):
+    if state is order.state and pending is order.pending and not facts and event.fill is None:
         return None
     return _changed(order, event, state, pending, facts)
 

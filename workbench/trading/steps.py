@@ -53,7 +53,7 @@ class Pull:
 Effect = Send | Cancel | Replace | LookUp | Pull
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """What an input leads to: records first, then effects."""
 

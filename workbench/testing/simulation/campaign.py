@@ -113,14 +113,14 @@ def _breach(world: World, trading_ms: int) -> str:
     """Run a world to its end; return what was broken, if anything."""
     try:
         world.run(trading_ms)
-        world.watcher.look()
         if world.random.random() < 0.75:
             world.heal()
             checks = (world.watcher.canceled, world.watcher.positioned, world.watcher.settled)
             for wait_ms, check in zip(HEALED_MS, checks, strict=True):
                 world.run(trading_ms + wait_ms)
-                world.watcher.look()
+                world.watcher.glance()
                 check()
+        world.watcher.look()
     except WorkbenchError as error:
         name = error.facts.get("invariant") if isinstance(error, InvariantError) else None
         return error.message if name else f"{type(error).__name__}: {error.message}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from workbench.core.capabilities import IdScope
 from workbench.core.evolved import evolved
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.ports import Update
@@ -58,6 +59,7 @@ class Exchange:
         self.cash = ZERO
         self.overfilled: set[str] = set()
         self.taken: dict[str, int] = {}
+        self.arrivals: list[str] = []
         self._undone: set[str] = set()
         self._made = 0
 
@@ -150,6 +152,7 @@ class Exchange:
     def _take(self, order: Order) -> Order:
         name = order.order_id
         self.taken[name] = self.taken.get(name, 0) + 1
+        self.arrivals.append(name)
         self._made += 1
         slot = Slot(order)
         self.slots[name] = slot
@@ -179,7 +182,7 @@ class Exchange:
         price = _PRICES[int(line.chance() * len(_PRICES))]
         self._made += 1
         self._keep(
-            Fill(
+            _Fill(
                 execution_id=f"x{self._made}", order_id=order.order_id, venue=VENUE,
                 symbol=order.symbol, side=order.side, quantity=units, price=price,
                 time=self._clock(), fee=_FEE,
@@ -247,3 +250,4 @@ class Exchange:
 
 
 _FEE = Decimal("0.01")
+_Fill = maker(Fill)

@@ -12,7 +12,7 @@ from workbench.risk.gate import Gate
 from workbench.testing.simulation.exchange import VENUE
 from workbench.testing.simulation.journal import MemoryJournal
 from workbench.trading.records import Record
-from workbench.trading.steps import Cancel, Effect, Evidence, LookUp, Replace, Send, Step
+from workbench.trading.steps import Cancel, Effect, Evidence, LookUp, Pull, Send, Step
 
 if TYPE_CHECKING:
     from workbench.testing.simulation.world import World
@@ -81,19 +81,19 @@ class Process:
     def act(self, effect: Effect) -> None:
         """Carry an effect out; the answer comes as an event of its own."""
         exchange, hear = self.exchange, partial(self.hear, effect)
-        if isinstance(effect, Send | Replace):
+        if isinstance(effect, LookUp):
+            self.wire.question(partial(exchange.order, effect.order_id), hear)
+        elif isinstance(effect, Pull):
+            self.wire.question(partial(exchange.executions, effect.since), hear)
+        elif isinstance(effect, Cancel):
+            self.wire.order(partial(exchange.cancel, effect.order_id), hear)
+        else:
             self.watcher.sending(self, effect.order.order_id)
             if isinstance(effect, Send):
                 ask: Callable[[], Any] = partial(exchange.submit, effect.order)
             else:
                 ask = partial(exchange.replace, effect.order_id, effect.order)
             self.wire.order(ask, hear)
-        elif isinstance(effect, Cancel):
-            self.wire.order(partial(exchange.cancel, effect.order_id), hear)
-        elif isinstance(effect, LookUp):
-            self.wire.question(partial(exchange.order, effect.order_id), hear)
-        else:
-            self.wire.question(partial(exchange.executions, effect.since), hear)
 
     def hear(self, effect: Effect, answer: Any) -> None:
         """Take in what became of an effect."""

@@ -12,6 +12,7 @@ from typing import Any
 __all__ = ["START", "Timeline"]
 
 START = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 class Timeline:
@@ -46,7 +47,7 @@ class Timeline:
         """Return the present instant, aware, UTC."""
         at, now = self._now
         if at != self.at:
-            now = START + timedelta(milliseconds=self.at)
+            now = START + _MS * self.at
             self._now = self.at, now
         return now
 

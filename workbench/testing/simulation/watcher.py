@@ -1,11 +1,13 @@
 """The invariants of the order path, each under its name, restated apart from the code.
 
-Safety is held at every step; what costs more to look at, every 64 steps, at every crash
-and at the end. A breach raises `InvariantError` with ``invariant`` as a fact.
+Safety is held at every step; what costs more to look at, every 64 steps of all that has
+changed since, and every 1,024 steps, at every crash and at the end of everything there is.
+A breach raises `InvariantError` with ``invariant`` as a fact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice, product
@@ -18,9 +20,10 @@ from workbench.core.signal import Side
 from workbench.errors import InvariantError
 from workbench.risk.halt import HaltLevel
 from workbench.testing.simulation.exchange import SYMBOLS, VENUE
+from workbench.testing.simulation.tally import Tally
 from workbench.trading.counting import is_synthetic
 from workbench.trading.ledger import Ledger
-from workbench.trading.records import Kind, Record
+from workbench.trading.records import Kind
 from workbench.trading.snapshot import read_ledger, write_ledger
 from workbench.trading.states import Step as To
 from workbench.trading.steps import Send, Step
@@ -63,6 +66,7 @@ S = OrderState
 _UNSEEN = {S.CREATED, S.SUBMITTED, S.UNKNOWN}
 _LIVE = {S.ACCEPTED, S.WORKING, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.PENDING_REPLACE}
 _ENDED = {S.FILLED, S.CANCELED, S.EXPIRED, S.REPLACED, S.REJECTED}
+_MOVES = {(before, after): f"{before} > {after}" for before in S for after in S}
 
 
 class Watcher:
@@ -76,12 +80,13 @@ class Watcher:
     def __init__(self, world: World) -> None:
         self.world = world
         self.seen = world.line.seen
+        self.tally = Tally()
         self._durable: set[str] = set()
         self._states: dict[str, OrderState] = {}
         self._filled: dict[str, Decimal] = {}
+        self._touched: dict[str, None] = {}
         self._flagged: set[str] = set()
-        self._told = 0
-        self._paid = (0, ZERO)
+        self._told = self._looks = self._arrived = self._read = 0
         self.asked: set[str] = set()
         self._let_go: set[str] = set()
         self._refused: dict[str, list[int]] = {}
@@ -90,47 +95,48 @@ class Watcher:
 
     def stepped(self, process: Process, step: Step) -> None:
         """Hold what every decision must keep; the records are applied."""
-        ledger, seen = process.core.ledger, self.seen
-        undone = any(
-            record.kind is Kind.FILL and not _is_kept(record.value.fill) for record in step.records
-        )
+        orders, seen = process.core.ledger.orders, self.seen
         for record in step.records:
-            name = record.order_id
-            self._noted(record)
-            if name not in ledger.updated:
+            kind, name = record.kind, record.order_id or ""
+            if kind is Kind.EVENT:
+                seen[record.value.step] += 1
+                if record.value.step is To.CANCEL_REFUSED:
+                    self._let_go.add(record.value.order_id)
+            elif kind is Kind.FILL:
+                fill: Fill = record.value.fill
+                self.tally.fill(fill)
+                what = "synthetic fill" if is_synthetic(fill) else "fill"
+                seen[what if fill.reverses is None else "taken back"] += 1
+            elif kind is not Kind.ORDER:
                 continue
-            order = ledger.orders[name]
-            self._moved(name, order)
-            filled = order.filled
-            if filled < self._filled.get(name, ZERO) and not undone:
-                self._broken("I6", f"{name} went back to {filled} filled")
-            self._filled[name] = filled
+            order = orders[name]
+            self._touched[name] = None
+            if order.state is not self._states.get(name):
+                self._moved(name, order)
+            if order.filled is not self._filled.get(name):
+                self._grown(step, name, order.filled)
         for alarm in step.alarms:
             seen["alarm: " + alarm.split(" ", 1)[0]] += 1
             if "was filled for" in alarm:
                 self._flagged.add(alarm.split(" ")[1])
 
-    def _noted(self, record: Record) -> None:
-        """Count what the campaign has met."""
-        if record.kind is Kind.FILL:
-            fill: Fill = record.value.fill
-            what = "synthetic fill" if is_synthetic(fill) else "fill"
-            self.seen[what if fill.reverses is None else "taken back"] += 1
-        elif record.kind is Kind.EVENT:
-            self.seen[record.value.step.value] += 1
-            if record.value.step is To.CANCEL_REFUSED:
-                self._let_go.add(record.value.order_id)
+    def _grown(self, step: Step, name: str, filled: Decimal) -> None:
+        if filled < self._filled.get(name, ZERO) and not any(
+            record.kind is Kind.FILL and not _is_kept(record.value.fill) for record in step.records
+        ):
+            self._broken("I6", f"{name} went back to {filled} filled")
+        self._filled[name] = filled
 
     def _moved(self, name: str, order: Order) -> None:
         before, after = self._states.get(name), order.state
         self._states[name] = after
-        if before is after or before is None:
+        if before is None:
             return
         if after in _ENDED and name not in self.world.exchange.overfilled:
             slot = self.world.exchange.slots.get(name)
             if slot is not None and slot.order.filled > order.filled:
                 self._broken("I10", f"{name} ended at {order.filled}, not {slot.order.filled}")
-        self.seen[f"{before.value} > {after.value}"] += 1
+        self.seen[_MOVES[before, after]] += 1
         if before in (S.FILLED, S.REJECTED) or (before in _ENDED and after is not S.FILLED):
             self._broken("I4", f"{name} left {before} for {after}")
         if after in _UNSEEN and before not in _UNSEEN:
@@ -187,6 +193,7 @@ class Watcher:
 
     def died(self, process: Process) -> None:
         """Hold that the state was what the journal, with its unwritten end, adds up to."""
+        self._whole(process)
         if self.world.line.chance() < 0.2:
             self._folds(process)
             if read_ledger(write_ledger(process.core.ledger)) != process.core.ledger:
@@ -199,7 +206,9 @@ class Watcher:
         if missing:
             self._broken("I18", f"{sorted(missing)} were written and are gone")
         self._told = len(process.journal.disk.records)
-        self._paid = (0, ZERO)
+        self._read = 0
+        self._touched.clear()
+        self.tally = Tally.of(process.journal.disk.records)
         self._states = {name: order.state for name, order in ledger.orders.items()}
         self._filled = {name: order.filled for name, order in ledger.orders.items()}
         old = self.world.old
@@ -214,60 +223,94 @@ class Watcher:
 
     # now and then ---------------------------------------------------------------------
 
+    def glance(self) -> None:
+        """Hold what costs more to look at, of all that has changed since; now and then of all."""
+        self._looks += 1
+        if self._looks & 15:
+            self._arrivals()
+            if self.world.process is not None:
+                self._changed(self.world.process)
+        else:
+            self.look()
+
+    def _changed(self, process: Process) -> None:
+        ledger = process.core.ledger
+        for name in self._touched:
+            order, total = ledger.orders[name], self.tally.filled.get(name, ZERO)
+            self._order(order)
+            if order.filled != total:
+                self._broken("I7", f"{name} says {order.filled} filled, its fills {total}")
+        self._touched.clear()
+        self._sums(ledger, ledger.open_orders())
+        self._cursor(process, self._read)
+
     def look(self) -> None:
-        """Hold what costs more to look at."""
-        world, process = self.world, self.world.process
-        exchange = world.exchange
-        for name, count in exchange.taken.items():
-            if count > 1:
-                self._broken("I2", f"{name} is at the venue {count} times")
-            if not name.startswith("hand") and name not in self._durable:
-                self._broken("I1", f"{name} is at the venue and no intent of ours")
-        if process is None:
-            return
+        """Hold all of it of everything there is."""
+        self._arrived = 0
+        self._arrivals()
+        if self.world.process is not None:
+            self._whole(self.world.process)
+
+    def _whole(self, process: Process) -> None:
         ledger = process.core.ledger
         ledger.check()  # I7
-        self._reserved(ledger)
-        for name, order in ledger.orders.items():
-            if order.state is S.REJECTED and name in exchange.taken:
-                self._broken("I9", f"{name} is rejected and at the venue")
-            size = order.quantity
-            if order.filled < 0 or (size is not None and order.filled > size):
-                self._flags(name, order.filled, order.quantity)
-        self._cash(process)
-        self._cursor(process)
-
-    def _reserved(self, ledger: Ledger) -> None:
-        rest = dict.fromkeys(product(SYMBOLS, (Side.BUY, Side.SELL)), ZERO)
         for order in ledger.orders.values():
+            self._order(order)
+        self._sums(ledger, ledger.orders.values())
+        if self.tally != Tally.of([*process.journal.disk.records, *process.waiting]):
+            self._broken("I13", "what happened is not what is in the journal")
+        self._cursor(process, 0)
+
+    def _arrivals(self) -> None:
+        exchange = self.world.exchange
+        orders = {} if self.world.process is None else self.world.process.core.ledger.orders
+        for name in islice(exchange.arrivals, self._arrived, None):
+            if exchange.taken[name] > 1:
+                self._broken("I2", f"{name} is at the venue {exchange.taken[name]} times")
+            if not name.startswith("hand") and name not in self._durable:
+                self._broken("I1", f"{name} is at the venue and no intent of ours")
+            ours = orders.get(name)
+            if ours is not None:
+                self._order(ours)
+        self._arrived = len(exchange.arrivals)
+
+    def _order(self, order: Order) -> None:
+        name, size = order.order_id, order.quantity
+        if order.state is S.REJECTED and name in self.world.exchange.taken:
+            self._broken("I9", f"{name} is rejected and at the venue")
+        if (order.filled < 0 or (size is not None and order.filled > size)) and (
+            name not in self.world.exchange.overfilled or name not in self._flagged
+        ):
+            self._broken("I5", f"{name} of {size} is filled for {order.filled}")
+
+    def _sums(self, ledger: Ledger, orders: Iterable[Order]) -> None:
+        rest = dict.fromkeys(product(SYMBOLS, (Side.BUY, Side.SELL)), ZERO)
+        for order in orders:
             if order.state not in _ENDED and order.quantity is not None:
                 rest[order.symbol, order.side] += max(order.quantity - order.filled, ZERO)
         for symbol in SYMBOLS:
             if ledger.reserved(symbol) != (rest[symbol, Side.BUY], rest[symbol, Side.SELL]):
                 self._broken("I8", f"of {symbol} {ledger.reserved(symbol)} is reserved")
+            held = ledger.books.position(symbol).quantity
+            if held != self.tally.held.get(symbol, ZERO):
+                self._broken("I7", f"{held} of {symbol} are held, not what the fills add up to")
+        if ledger.books.cash.get("USD", ZERO) != self.tally.cash:
+            self._broken("I17", f"{self.tally.cash} were paid, the books say otherwise")
+        ledger.shares.check(ledger.books)
 
-    def _flags(self, name: str, filled: Decimal, size: Decimal | None) -> None:
-        if name not in self.world.exchange.overfilled or name not in self._flagged:
-            self._broken("I5", f"{name} of {size} is filled for {filled}")
-
-    def _cash(self, process: Process) -> None:
-        fills = process.core.ledger.fills
-        for fill in islice(fills.values(), self._paid[0], None):
-            units = fill.quantity if fill.side is Side.BUY else -fill.quantity
-            self._paid = (self._paid[0] + 1, self._paid[1] + units * fill.price + fill.fee)
-        if process.core.ledger.books.cash.get("USD", ZERO) != -self._paid[1]:
-            self._broken("I17", f"the fills paid {self._paid[1]}, the books say otherwise")
-
-    def _cursor(self, process: Process) -> None:
+    def _cursor(self, process: Process, first: int) -> None:
         ledger = process.core.ledger
         read = ledger.cursors.get((VENUE, "fills"))
         if read is None:
             return
         cursor = datetime.fromisoformat(read) - process.core.evidence.fill_lag
-        for _, fill in self.world.exchange.fills:
-            key = (fill.venue, fill.execution_id)
-            if fill.time < cursor and key not in ledger.fills:
+        for _, fill in islice(self.world.exchange.fills, first, None):
+            if fill.time >= cursor:
+                break
+            if (fill.venue, fill.execution_id) not in ledger.fills:
                 self._broken("I12", f"{fill.execution_id} is before the cursor and not counted")
+            first += 1
+        self._read = first
 
     # at the end -----------------------------------------------------------------------
 

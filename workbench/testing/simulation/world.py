@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 
+from workbench.core.frozen import maker
 from workbench.core.order import Intent, OrderState, OrderType
 from workbench.core.ports import Update
 from workbench.core.signal import Side
@@ -79,7 +80,7 @@ class World:
         """Let everything happen up to a virtual millisecond."""
         while True:
             try:
-                return self.line.run(until, self.watcher.look)
+                return self.line.run(until, self.watcher.glance)
             except Crash:
                 self._die()
 
@@ -154,7 +155,7 @@ class World:
     def _intent(self, symbol: str | None = None, side: Side | None = None) -> Intent:
         line = self.line
         self.count += 1
-        self.last = Intent(
+        self.last = _Intent(
             intent_id=f"i{self.count}", run_id="r", strategy="s",
             symbol=symbol or SYMBOLS[line.between(0, 1)], side=side or _SIDES[line.between(0, 1)],
             decided_at=line.now(), quantity=_UNITS[line.between(0, 19)], type=OrderType.LIMIT,
@@ -199,5 +200,6 @@ class World:
             self.line.after(5_000, self._cancel_all)
 
 
+_Intent = maker(Intent)
 _PRICE = Decimal(100)
 _HALTS = (HaltLevel.NO_NEW_ORDERS, HaltLevel.CANCEL_ALL)
