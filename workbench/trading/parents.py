@@ -79,7 +79,8 @@ class Execution:
                 f"parent {self.parent.algo_id} cannot go from {self.state} to {event.to}",
                 algo_id=self.parent.algo_id,
             )
-        self.state, self.since, self.reason = event.to, event.time, event.reason
+        kept = self.reason if event.to is P.CANCELED else ""  # who asked, and why
+        self.state, self.since, self.reason = event.to, event.time, event.reason or kept
 
     def can_go(self, to: ParentState) -> bool:
         """Whether it may go to a state from where it is."""

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.core.money import decimal
 from workbench.core.parent import Parent
 from workbench.errors import UsageError, nearest
 from workbench.trading.execution.moment import Action, Moment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Algorithm", "read"]
 
@@ -62,6 +65,27 @@ class Algorithm:
     def rate(self) -> Decimal | None:
         """The share of what the market trades that it aims at, if it does."""
         return None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is ready; what is not is `made` from bars when an order begins."""
+        return True
+
+    def made(self, bars: pd.DataFrame, start: datetime, end: datetime) -> Algorithm:
+        """Return it ready for a window.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            Of the symbol, over some days before `start`.
+
+        Raises
+        ------
+        DataError
+            The bars do not tell what it needs.
+        """
+        del bars, start, end
+        return self
 
     def plan(self, parent: Parent) -> Sequence[tuple[datetime, Decimal]]:
         """Return from when on how many units should be done, where that is known beforehand."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from workbench.core.money import MONEY
 from workbench.core.order import Intent
 from workbench.core.parent import Parent, ParentEvent, ParentState
-from workbench.errors import RefusedError, UsageError, nearest
+from workbench.errors import RefusedError, UsageError, WorkbenchError, nearest
 from workbench.risk.gate import Judgement
 from workbench.trading.driver import Driver
 from workbench.trading.execution.algorithm import Algorithm, read
@@ -41,7 +41,15 @@ _PATIENCE = timedelta(seconds=20)  # after which a withdrawal that led to nothin
 
 
 class _Executing:
-    """What both executors share: everything but how something is sent."""
+    """What both executors share: everything but how something is sent.
+
+    Attributes
+    ----------
+    on_change : callable
+        Told of each parent that begins or changes its state; for showing and learning.
+    may_place : callable
+        Whether a part of a parent may be sent now; while it may not nothing is refused either.
+    """
 
     def __init__(self, driver: Driver, tape: Tape) -> None:
         self._driver, self.tape = driver, tape
@@ -49,6 +57,8 @@ class _Executing:
         self._before: dict[str, Decimal] = {}  # volume of a symbol when a parent began
         self._asked: dict[str, datetime] = {}
         self._known: dict[str, Known] = {}
+        self.on_change: Callable[[Execution], None] = _ignore
+        self.may_place: Callable[[Parent], bool] = _always
 
     @property
     def executions(self) -> dict[str, Execution]:
@@ -82,7 +92,8 @@ class _Executing:
         if not self._driver.is_ready:
             raise RefusedError("trading is off until recovery is done")
         read(parent.algorithm, parent.settings)
-        self._driver.enter(Record(Kind.PARENT, parent))
+        self._driver.enter(Record(Kind.PARENT, parent, parent.algo_id))
+        self.on_change(self.executions[parent.algo_id])
         return True
 
     def _move(self, algo_id: str, to: ParentState, reason: str) -> None:
@@ -94,7 +105,8 @@ class _Executing:
                 f"{algo_id} is {execution.state} and cannot be {to}", algo_id=algo_id
             )
         event = ParentEvent(algo_id=algo_id, to=to, time=self._driver.clock.now(), reason=reason)
-        self._driver.enter(Record(Kind.PARENT_EVENT, event))
+        self._driver.enter(Record(Kind.PARENT_EVENT, event, algo_id))
+        self.on_change(execution)
 
     def _due(self, algo_id: str) -> Iterator[Action]:
         """Yield what is due of a parent, withdrawals that wait for an answer left out."""
@@ -110,6 +122,8 @@ class _Executing:
         known = self._known.setdefault(algo_id, {})
         progress = Progress.of(self._driver.core.ledger, execution, known)
         for action in decide(parent, progress, self._seen(parent), now, algorithm):
+            if isinstance(action, Place) and not self.may_place(parent):
+                continue
             if not isinstance(action, Place | Hold | Finish):
                 if now < self._asked.get(action.order_id, now - _PATIENCE) + _PATIENCE:
                     continue
@@ -270,15 +284,27 @@ class Executor(_Executing):
         self._move(algo_id, to, reason)
         await self._manager.flush()
 
-    async def look(self) -> None:
-        """Do what is due of every parent, side by side: one slow answer holds up one parent."""
-        await asyncio.gather(*(self._work(name) for name in self._working()))
+    async def look(self) -> int:
+        """Do what is due of every parent, side by side; return how many things were done."""
+        return sum(await asyncio.gather(*(self._work(name) for name in self._working())))
 
     async def run(self, tick: float = 1.0) -> None:
-        """Look again and again, until it is cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(tick)
+        """Look again and again, until it is cancelled; a slow answer holds up its parent only."""
+        under_way: set[asyncio.Task[int]] = set()
+        try:
+            while True:
+                for name in self._working():
+                    if name not in self._busy:
+                        under_way.add(asyncio.create_task(self._work(name)))
+                await asyncio.sleep(tick)
+                done = {task for task in under_way if task.done()}
+                under_way -= done
+                for task in done:
+                    task.result()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _change(self, algo_id: str, to: ParentState, reason: str) -> None:
         self._move(algo_id, to, reason)
@@ -286,18 +312,27 @@ class Executor(_Executing):
         if algo_id in self._working():
             await self._work(algo_id)
 
-    async def _work(self, name: str) -> None:
+    async def _work(self, name: str) -> int:
         if name in self._busy:
-            return
+            return 0
         self._busy.add(name)
+        count = 0
         try:
             for action in self._due(name):
+                count += 1
                 await self._do(name, action)
-        except RefusedError:
-            if self._driver.is_ready:  # trading was switched off meanwhile: it goes on later
-                raise
+        except RefusedError as error:
+            if self._driver.is_ready:  # else trading was switched off meanwhile: it goes on later
+                self._stumble(name, error)
+        except UsageError as error:  # it alone is paused
+            self._stumble(name, error)
         finally:
             self._busy.discard(name)
+        return count
+
+    def _stumble(self, name: str, error: WorkbenchError) -> None:
+        if self.execution(name).can_go(ParentState.PAUSED):
+            self._move(name, ParentState.PAUSED, error.message)
 
     async def _do(self, name: str, action: Action) -> None:
         if isinstance(action, Place):
@@ -310,3 +345,12 @@ class Executor(_Executing):
 
 def _is_elsewhere(parent: Parent) -> bool:
     return Algorithm.known.get(parent.algorithm, Algorithm).works_elsewhere
+
+
+def _ignore(execution: Execution) -> None:
+    del execution
+
+
+def _always(parent: Parent) -> bool:
+    del parent
+    return True

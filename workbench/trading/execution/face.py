@@ -8,6 +8,7 @@ from workbench.trading.execution.benchmark import Report, measure
 from workbench.trading.execution.curves import Impact
 from workbench.trading.execution.executor import Executor, ReplayExecutor
 from workbench.trading.execution.flow import Iceberg, Pov
+from workbench.trading.execution.plan import Plan
 from workbench.trading.execution.quoting import Chase, Peg
 from workbench.trading.execution.router import Router
 from workbench.trading.execution.routing import Offer, Routing, route
@@ -25,6 +26,7 @@ __all__ = [
     "Parent",
     "ParentState",
     "Peg",
+    "Plan",
     "Pov",
     "ReplayExecutor",
     "Report",

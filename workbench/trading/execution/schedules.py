@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -141,18 +141,44 @@ class Vwap(Schedule):
     ----------
     curve : tuple of Decimal
         The share of the window's volume that is usually traded by the end of each slice.
-        :meth:`of` makes it from bars.
+        :meth:`of` makes it from bars; without one :meth:`made` does, when an order begins.
+    slices : int
+        Of the curve that is to be made.
     passive, jitter
         See `Schedule`.
+
+    Examples
+    --------
+    >>> Vwap(slices=4).is_made
+    False
     """
 
     name: ClassVar[str] = "vwap"
-    curve: tuple[Decimal, ...]
+    curve: tuple[Decimal, ...] = ()
+    slices: int = 10
+
+    def check(self) -> None:
+        """Hold that the settings make sense."""
+        if self.curve:
+            super().check()
+        else:
+            curves.even(self.slices)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a curve to work along."""
+        return bool(self.curve)
+
+    def made(self, bars: pd.DataFrame, start: datetime, end: datetime) -> Vwap:
+        """Return it with the curve of the days before `start`, unless it has one."""
+        if self.curve:
+            return self
+        return replace(self, curve=curves.usual(bars, start, end, self.slices))
 
     @property
     def cumulative(self) -> tuple[Decimal, ...]:
         """The share that should be done after each slice."""
-        return self.curve
+        return self.curve or curves.even(self.slices)
 
     @classmethod
     def of(
