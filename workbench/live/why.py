@@ -15,9 +15,11 @@ from workbench.config import load_settings
 from workbench.core.ids import client_order_id
 from workbench.errors import UsageError, nearest
 from workbench.live.runs.untaken import NO_ORDER
+from workbench.risk.verdict import in_words
 from workbench.store import tables
 from workbench.store.database import Database
 from workbench.store.migrate import open_database
+from workbench.trading.execution.stored import StoredParent, stored_parent
 from workbench.trading.records import Kind, Record, Verdicted
 
 if TYPE_CHECKING:
@@ -139,6 +141,9 @@ def why_in(database: Database, name: str) -> Why:
     """Return the answer out of an open database; see `why`."""
     events = tables.events
     with database.read() as connection:
+        stored = stored_parent(connection, name)
+        if stored is not None:
+            return _of_parent(stored)
         rows = connection.execute(
             select(events.c.ts, events.c.kind, events.c.body, events.c.order_id)
             .where(events.c.order_id == name)
@@ -170,6 +175,40 @@ def _answer(name: str, entries: Sequence[tuple[datetime, Record]]) -> Why:
     if judged is None:
         return Why(name, _fate(happened), {}, (), tuple(happened))
     return Why(name, _sentence(judged, happened), _asked(judged), judged.verdicts, tuple(happened))
+
+
+def _of_parent(stored: StoredParent) -> Why:
+    parent, reason = stored.parent, stored.reason
+    told = {
+        "algorithm": parent.algorithm, "strategy": parent.strategy, "symbol": parent.symbol,
+        "side": str(parent.side), "quantity": str(parent.quantity), "start": str(parent.start),
+        "end": str(parent.end),
+    }  # fmt: skip
+    if parent.limit_price is not None:
+        told["limit_price"] = str(parent.limit_price)
+    if parent.reason:
+        told["reason"] = parent.reason
+    refused = [part for part in stored.parts if part.outcome == "refuse"]
+    answer = (
+        f"It is worked by {parent.algorithm} in {len(stored.parts)} parts: "
+        f"{in_words(stored.filled)} of {in_words(parent.quantity)} are filled, it is "
+        f"{stored.state}{f' ({reason})' if reason else ''}."
+    )
+    if refused:
+        last = next(one for one in refused[-1].verdicts if one["outcome"] == "refuse")
+        answer += f" The risk gate refused {len(refused)} of them: {last.get('reason', '')}."
+    events = [(part.intent.decided_at, _part_words(part)) for part in stored.parts]
+    events += [
+        (at, f"it was {state}{f': {why}' if why else ''}") for at, state, why in stored.moves
+    ]
+    return Why(parent.algo_id, answer, told, refused[-1].verdicts if refused else (),
+               tuple(sorted(events)))  # fmt: skip
+
+
+def _part_words(part: Verdicted) -> str:
+    intent, what = part.intent, "was refused" if part.outcome == "refuse" else "was sent"
+    price = "" if intent.limit_price is None else f" at {intent.limit_price:f}"
+    return f"part {intent.intent_id} of {intent.quantity}{price} {what}"
 
 
 def _sentence(judged: Verdicted, happened: Sequence[tuple[datetime, str]]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from decimal import Decimal
 
 from workbench.bus.memory import MemoryBus
@@ -18,10 +19,12 @@ from workbench.core.ports import Broker, Bus, Clock
 from workbench.core.position import Position
 from workbench.errors import RefusedError, UsageError, nearest
 from workbench.live.accounts.day import DayStart
+from workbench.live.accounts.executed import as_order
+from workbench.live.accounts.executing import Executing
 from workbench.live.accounts.news import News
 from workbench.live.accounts.oversight import Oversight
 from workbench.live.accounts.reconciling import Reconciling
-from workbench.live.accounts.ticket import Ticket, check_same, outcome
+from workbench.live.accounts.ticket import Ticket, another, check_same, outcome
 from workbench.live.accounts.view import Holding, Log, Snapshot
 from workbench.live.market.prices import Market
 from workbench.risk.context import Context, Mode
@@ -118,6 +121,8 @@ class TradingAccount:
         self.manager = OrderManager(core, self.journal, broker, self.clock, self._publish)
         self.news = News(self.bus, self.clock, market.prices)
         self.reconciling = Reconciling(self)
+        switch = self.oversight.switch
+        self.executing = Executing(self.manager, market, switch, self.propose, self.news)
         if self.settings.cost_basis == "fifo":
             core.ledger.lots = Lots.of(moves(self.database, self.name))
 
@@ -154,6 +159,8 @@ class TradingAccount:
         name = ticket.order_id or self.make_name("desk")
         intent = ticket.intent(self.market.traded(), name=name, user=user, now=now)
         ledger = self.ledger
+        if ticket.execution or name in ledger.executions:
+            return await self._work_in_parts(ticket, intent)
         judged = ledger.intents.get(name)
         known = judged.intent if judged is not None else ledger.orders.get(name)
         if known is not None:
@@ -171,6 +178,9 @@ class TradingAccount:
         """Ask for an order's end; see `Desk.cancel`."""
         self.require_running()
         self.order(order_id)
+        if order_id in self.ledger.executions:
+            execution = await self.executing.withdrawn(order_id, f"canceled by {user}")
+            return as_order(self.ledger, execution)
         await self.manager.cancel(order_id, f"canceled by {user}")
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
@@ -194,7 +204,9 @@ class TradingAccount:
 
     async def enforce_halt(self) -> None:
         """Do what the kill switch still asks for."""
+        is_over = await self.executing.enforce()
         await self.oversight.look_after(self.manager, self.make_name, self.context)
+        self.oversight.is_proven = self.oversight.is_proven and is_over
 
     def fail(self, why: str) -> None:
         """Switch trading off until a restart, and tell it."""
@@ -236,7 +248,9 @@ class TradingAccount:
         UsageError
             There is none of that id.
         """
-        orders = self.ledger.orders
+        orders, executions = self.ledger.orders, self.ledger.executions
+        if order_id in executions:
+            return as_order(self.ledger, executions[order_id])
         if order_id not in orders:
             raise UsageError(f"no order {order_id[:64]!r}{nearest(order_id, orders)}", missing=True)
         return orders[order_id]
@@ -309,6 +323,21 @@ class TradingAccount:
             day_start=self.day.equity,
             log=self._log[1],
         )
+
+    async def _work_in_parts(self, ticket: Ticket, intent: Intent) -> Order:
+        """Begin a ticket's parent; the same id again is the one that is there."""
+        known = self.ledger.executions.get(intent.intent_id)
+        plan = ticket.plan()
+        if known is None:
+            for other in (self.ledger.intents, self.ledger.orders):
+                if intent.intent_id in other:
+                    raise another(intent.intent_id, "execution")
+            known = await self.executing.begin(intent, plan, plan.length(timedelta(0)))
+        elif known.parent.algorithm != plan.algorithm.name:
+            raise another(intent.intent_id, "execution")
+        else:
+            check_same(intent, as_order(self.ledger, known))
+        return as_order(self.ledger, known)
 
     def _publish(self, step: Step) -> None:
         self.oversight.learn(step)

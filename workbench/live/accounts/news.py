@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from workbench.core.ports import Bus, Clock
 from workbench.core.quote import Quote
@@ -61,6 +62,11 @@ class News:
             self._record(record, ledger)
         for alarm in step.alarms:
             self.say("alarm", alarm)
+
+    def order(self, row: dict[str, Any]) -> None:
+        """Tell of an order that is worked in parts, as a row of plain JSON values."""
+        self._wake()
+        self._bus.publish("orders", row)
 
     def say(self, kind: str, text: str, **facts: str) -> None:
         """Tell something about the desk itself."""

@@ -11,10 +11,14 @@ from workbench.core.money import decimal
 from workbench.core.order import Intent, Order, OrderState, OrderType, TimeInForce
 from workbench.core.signal import Side
 from workbench.errors import RefusedError, UsageError, nearest
+from workbench.trading.execution.plan import Plan
 from workbench.trading.ledger import Ledger
 from workbench.trading.records import Verdicted
 
-__all__ = ["Ticket", "check_same", "outcome"]
+__all__ = ["PERSON", "Ticket", "another", "check_same", "outcome"]
+
+PERSON = "desk"
+"""The run that orders of people belong to."""
 
 _TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 _WITH_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
@@ -32,6 +36,8 @@ class Ticket:
     order_id : str
         The caller's own name for the order: the same one again is the same order,
         whatever happens. One is made where it is empty.
+    execution : str
+        How it is to be worked in parts, ``twap:minutes=10,slices=5``; at once where it is empty.
 
     Examples
     --------
@@ -50,6 +56,26 @@ class Ticket:
     stop_price: Number | None = None
     tif: str = "gtc"
     order_id: str = ""
+    execution: str = ""
+
+    def plan(self) -> Plan:
+        """Read how it is to be worked in parts.
+
+        Raises
+        ------
+        UsageError
+            It is not said, or not for how long.
+        """
+        if not self.execution:
+            raise another(self.order_id, "execution")
+        plan = Plan.parse(self.execution)
+        if plan.minutes is None:
+            raise UsageError(
+                f"{plan.algorithm.name} needs to know for how long: "
+                f"{plan.algorithm.name}:minutes=10",
+                field="execution",
+            )
+        return plan
 
     def intent(
         self, prices: Mapping[str, Decimal], *, name: str, user: str, now: datetime
@@ -76,7 +102,7 @@ class Ticket:
         kind = OrderType(_word(self.type, [one.value for one in _TYPES], "type"))
         return Intent(
             intent_id=name,
-            run_id="desk",
+            run_id=PERSON,
             strategy=f"manual:{user}",
             symbol=symbol,
             side=Side(_word(self.side, [Side.BUY.value, Side.SELL.value], "side")),
@@ -100,11 +126,15 @@ def check_same(intent: Intent, known: Intent | Order) -> None:
     """
     other = [name for name in _SAME if getattr(intent, name) != getattr(known, name)]
     if other:
-        raise UsageError(
-            f"order id {intent.intent_id!r} was used for another order (its {other[0]} differs); "
-            "take a new one",
-            order_id=intent.intent_id,
-        )
+        raise another(intent.intent_id, other[0])
+
+
+def another(order_id: str, what: str) -> UsageError:
+    """Return the error that an id was used for an order that differs in something."""
+    return UsageError(
+        f"order id {order_id!r} was used for another order (its {what} differs); take a new one",
+        order_id=order_id,
+    )
 
 
 def outcome(ledger: Ledger, name: str, *, again: bool = False) -> Order:

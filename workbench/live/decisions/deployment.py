@@ -20,6 +20,8 @@ from workbench.runs.manifest import plain
 from workbench.strategy.base import BaseStrategy
 from workbench.strategy.registry import find
 from workbench.strategy.sleeves import Sleeves
+from workbench.trading.execution.algorithm import Algorithm
+from workbench.trading.execution.plan import Plan
 
 __all__ = ["Deployment", "check_beside"]
 
@@ -54,6 +56,10 @@ class Deployment:
         When the session ends: leave all as it is, cancel what is open of it, or be flat.
     patience : float
         Seconds one decision may take; a strategy that takes longer is paused.
+    execution : Algorithm, Plan or str, optional
+        How its orders are worked in parts: ``wb.execution.Twap(slices=10)``, which takes a bar,
+        or ``"twap:slices=10,minutes=30"``. Orders are sent whole by default. Stops are watched
+        by the engine then, and what they close goes to the market at once.
 
     Raises
     ------
@@ -77,6 +83,7 @@ class Deployment:
     stops: Stops | None = None
     at_close: Close = "keep"
     patience: float = 5.0
+    execution: Plan | Algorithm | str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, BaseStrategy):
@@ -91,6 +98,17 @@ class Deployment:
         if not self.patience > 0:
             raise UsageError(f"patience is above 0 seconds, not {self.patience!r}")
         Timeframe.parse(self.timeframe)
+        object.__setattr__(self, "execution", Plan.of(self.execution))
+        if self.execution is not None and self.terms.sizing.at_fill > 0.0:
+            raise UsageError(
+                "orders that are worked in parts have a quantity when they are decided: "
+                "use wb.Sizing(at='decision')"
+            )
+
+    @property
+    def plan(self) -> Plan | None:
+        """How its orders are worked in parts, if they are."""
+        return Plan.of(self.execution)
 
     @property
     def title(self) -> str:
@@ -143,6 +161,7 @@ class Deployment:
                 name=name,
                 share=facts["share"],
                 at_close=facts["at_close"],
+                execution=facts.get("execution"),
                 **{word: choice(facts[word]) for word in ("sizing", "costs", "stops")},
             )
         except UsageError:
@@ -162,6 +181,10 @@ class Deployment:
             "stops": repr(self.stops or Stops()),
             "at_close": self.at_close,
         }
+        if (
+            self.execution is not None
+        ):  # what is sent whole is the run it was before there were parts
+            facts["execution"] = str(self.execution)
         return json.dumps(facts, sort_keys=True)
 
 

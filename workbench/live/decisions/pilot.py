@@ -28,6 +28,7 @@ from workbench.venues.sim.floats import FloatBook
 
 if TYPE_CHECKING:
     from workbench.strategy.base import BaseStrategy
+    from workbench.trading.records import Verdicted
 
 __all__ = ["Pilot"]
 
@@ -159,6 +160,12 @@ class Pilot:
         """Learn that an order was made of a decision, and is open."""
         self.expect(decision, order_id)
         self.decider.sent(decision.symbol, order_id)
+
+    def part(self, order_id: str, judged: Verdicted | None) -> None:
+        """Know an order as ours where it is a part of one of ours that is worked in parts."""
+        whole = None if judged is None else judged.intent.slice
+        if whole is not None and whole.algo_id in self.orders:
+            self.orders[order_id] = self.orders[whole.algo_id]
 
     def owns(self, update: Order | Fill) -> bool:
         """Whether what a venue tells is of an order of ours, or of a leg of one."""

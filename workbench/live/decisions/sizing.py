@@ -137,6 +137,12 @@ class TargetDecider:
         """Learn that an order was made of a decision."""
         self._of(symbol).pending = order_id
 
+    def ended(self, symbol: str, order_id: str) -> None:
+        """Learn that what was made of a decision is over."""
+        memory = self._of(symbol)
+        if memory.pending == order_id:
+            memory.pending = None
+
     def exits(self, symbol: str, order_id: str) -> None:
         """Learn that a stop closes the position: its target may not be entered again."""
         memory = self._of(symbol)

@@ -24,6 +24,7 @@ from workbench.strategy.sleeves import owner
 if TYPE_CHECKING:
     from workbench.live.decisions.deployment import Deployment
     from workbench.live.runs.line import Line
+    from workbench.trading.execution.plan import Plan
 
 __all__ = ["Carrier", "guarded"]
 
@@ -37,11 +38,12 @@ def guarded(
     venue, terms, guard = account.broker.capabilities, deployment.terms, pilot.protection
     columns = deployment.columns
     is_left = is_kept(guard, venue, columns, terms.sizing.lot)
+    is_left = is_left and (guard is None or deployment.execution is None)
     legs_rest = guard is not None and is_left and not guard.names <= venue.protects
     watch = None
     if not is_left:
         pilot.protection, watch = None, StopWatch(pilot.book, terms.stops, columns)
-    return watch, Carrier(deployment.title, account, pilot, line, legs_rest=legs_rest)
+    return watch, Carrier(deployment, account, pilot, line, legs_rest=legs_rest)
 
 
 class Carrier:
@@ -49,8 +51,7 @@ class Carrier:
 
     Parameters
     ----------
-    name : str
-        Of the deployment, for messages.
+    deployment : Deployment
     account : TradingAccount
     pilot : Pilot
     line : Line
@@ -60,9 +61,11 @@ class Carrier:
     """
 
     def __init__(
-        self, name: str, account: TradingAccount, pilot: Pilot, line: Line, *, legs_rest: bool
-    ) -> None:
-        self._name, self._account, self._pilot, self._line = name, account, pilot, line
+        self, deployment: Deployment, account: TradingAccount, pilot: Pilot, line: Line,
+        *, legs_rest: bool,
+    ) -> None:  # fmt: skip
+        self._deployment, self._name = deployment, deployment.title
+        self._account, self._pilot, self._line = account, pilot, line
         self._legs_rest = pilot.decider.legs_rest = legs_rest
         self.openers: dict[str, str] = {}
 
@@ -71,7 +74,7 @@ class Carrier:
     ) -> str:
         """Cancel and send what a decision asks for; return the id of the order, if there is one."""
         account, pilot = self._account, self._pilot
-        if decision.cancels is not None and decision.cancels in account.ledger.orders:
+        if decision.cancels is not None and self._is_known(decision.cancels):
             units = pilot.book.cell(decision.symbol).units
             if not await self._end([decision.cancels], decision.symbol):
                 return ""
@@ -89,9 +92,13 @@ class Carrier:
             return ""
         intent = self._fitted(pilot.intent(way, label, limits.get(way.symbol)), way)
         pilot.expect(way, intent.intent_id)
+        if self._deployment.plan is not None:
+            return await self._work_in_parts(way, intent, self._deployment.plan)
         order = await self._propose(intent)
         if order is not None and order.state.is_open:
             pilot.sent(way, intent.intent_id)
+        elif intent.intent_id not in account.ledger.intents:
+            pilot.decider.again(way.symbol)  # trading was switched off meanwhile
         return intent.intent_id
 
     async def stop_out(self, hit: Hit) -> str:
@@ -103,7 +110,8 @@ class Carrier:
         others = self._open_of(hit.column)
         if any(order.reduce_only for order in others):
             return ""  # it is being closed already
-        if not await self._end([order.order_id for order in others], hit.column) or not cell.units:
+        names = [*self._parents_of(hit.column), *(order.order_id for order in others)]
+        if not await self._end(names, hit.column) or not cell.units:
             return ""
         name = self._stop_name(hit)
         intent = Intent(
@@ -125,6 +133,37 @@ class Carrier:
         return name
 
     # inside -----------------------------------------------------------------------------
+
+    async def _work_in_parts(self, decision: Decision, intent: Intent, plan: Plan) -> str:
+        """Begin the parent of a decision; it is pending until it is over."""
+        account, pilot, name = self._account, self._pilot, intent.intent_id
+        pilot.sent(decision, name)
+        lot = decimal(float(self._deployment.terms.sizing.lot), "lot")
+        length = plan.length(self._line.timeframe.delta)
+        try:
+            await account.executing.begin(intent, plan, length, lot)
+        except (RefusedError, UsageError) as error:
+            account.news.say("refused", f"{self._name}: {error.message}")
+            if name not in account.ledger.executions:
+                pilot.decider.ended(decision.symbol, name)
+                pilot.decider.again(decision.symbol)
+        return name
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._account.ledger.orders or name in self._account.ledger.executions
+
+    def _parents_of(self, column: str) -> list[str]:
+        names = self._pilot.orders
+        executions = self._account.executing.at_work()
+        found = [one.parent.algo_id for one in executions]
+        return [name for name in found if names.get(name) == column]
+
+    def _is_open(self, name: str) -> bool:
+        execution = self._account.ledger.executions.get(name)
+        if execution is not None:
+            return not execution.state.is_over
+        order = self._account.ledger.orders.get(name)
+        return order is not None and order.state.is_open
 
     def _fitted(self, intent: Intent, decision: Decision) -> Intent:
         """Return an intent as the venue takes it; stops at prices go with entries only."""
@@ -163,22 +202,27 @@ class Carrier:
 
         Where they do not end, what was decided is decided again at the next bar.
         """
-        account, orders = self._account, self._account.ledger.orders
+        account, why = self._account, "a newer decision takes its place"
         for name in names:
-            await account.manager.cancel(name, "a newer decision takes its place")
+            if name in account.ledger.executions:
+                await account.executing.cancel(name, why)
+            else:
+                await account.manager.cancel(name, why)
         await self._line.settle()
 
-        def is_done() -> bool:
-            is_over = not any(orders[name].state.is_open for name in names)
-            return is_over and account.manager.is_idle
+        def is_over() -> bool:
+            return not any(self._is_open(name) for name in names)
 
         if isinstance(account.clock, EventClock):
+            await account.executing.catch_up(self._line.settle)
             return True
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                while not is_done():
+                while not (is_over() and account.manager.is_idle):
                     await asyncio.sleep(_LOOK)
-        if not any(orders[name].state.is_open for name in names):
+                    if self._deployment.plan is not None:
+                        await account.executing.look()
+        if is_over():
             return True
         account.news.say("refused", f"{self._name}: orders of {column} do not end; none was sent")
         self._pilot.decider.again(column)

@@ -19,11 +19,13 @@ from typing import Any
 
 from workbench.config import Settings
 from workbench.core.clock import EventClock, WallClock
+from workbench.core.parent import Parent
 from workbench.core.ports import Bus, Clock, Update
 from workbench.errors import UsageError, nearest
 from workbench.live.accounts.account import TradingAccount
 from workbench.live.accounts.connected import Opener
 from workbench.live.accounts.opening import meet
+from workbench.live.accounts.ticket import PERSON
 from workbench.live.decisions.deployment import Deployment, check_beside
 from workbench.live.market.prices import Market
 from workbench.live.market.recorder import Recorder
@@ -34,6 +36,7 @@ from workbench.live.runs.live_run import LiveRun
 from workbench.live.runs.rehearsal import rehearse
 from workbench.live.runs.strategies import record_of
 from workbench.risk.context import Mode
+from workbench.trading.parents import Execution
 from workbench.venues.sim.broker import SimBroker
 
 __all__ = ["Engine"]
@@ -110,6 +113,10 @@ class Engine:
             broker = self._connected.broker
             self._dispatch.sim = broker if isinstance(broker, SimBroker) else None
             self.account.connect(broker, Market(self._connected.prices))
+            executing = self.account.executing
+            executing.is_tended = self._is_tended
+            executing.listeners.append(self._learn_parent)
+            self.on_event.append(executing.take)
             if self._connected.opening is not None:
                 self.account.begin({"USD": self._connected.opening})
             self._opened = stack.pop_all()
@@ -135,6 +142,8 @@ class Engine:
             if not self._is_serial:
                 self._tasks.append(self._watched(self._run_housekeeping(), "housekeeping"))
                 self._tasks.append(self._watched(self._run_reconciling(), "reconciliation"))
+                work = account.executing.run(self._tick)
+                self._tasks.append(self._watched(work, "execution"))
         except BaseException:
             await self.stop()
             raise
@@ -201,9 +210,17 @@ class Engine:
             account.database, account.name, self.venue, deployment, account.equity(),
             self.clock.now(),
         )  # fmt: skip
-        run = LiveRun(deployment, record, account, line)
-        await run.warm_up()
-        self.runs[run.name] = run
+        before = self.runs.get(deployment.title)
+        # in its place at once: what is filled while it warms up is of its books as well
+        run = self.runs[deployment.title] = LiveRun(deployment, record, account, line)
+        try:
+            await run.warm_up()
+        except BaseException:
+            run.close()
+            del self.runs[run.name]
+            if before is not None:
+                self.runs[run.name] = before
+            raise
         line.runs.append(run)
         line.settle = self._dispatch.settle_venue
         run.save()
@@ -270,6 +287,7 @@ class Engine:
 
     async def _end_event(self) -> None:
         await self._keep_house()
+        await self.account.executing.catch_up(self._dispatch.settle)
         await self.account.reconciling.look()
 
     async def _keep_house(self) -> None:
@@ -279,6 +297,17 @@ class Engine:
     def _learn(self, step: Any) -> None:
         for run in self.runs.values():
             run.learn(step)
+
+    def _learn_parent(self, execution: Execution) -> None:
+        for run in self.runs.values():
+            run.learn_parent(execution)
+
+    def _is_tended(self, parent: Parent) -> bool:
+        """Whether a person or a strategy that is at work stands behind a parent."""
+        if parent.run_id == PERSON:
+            return True
+        at_work = (one.record for one in self.runs.values())
+        return any(one.run_id == parent.run_id and one.state != "ended" for one in at_work)
 
     # inside: strategies -----------------------------------------------------------------
 
@@ -305,6 +334,7 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # nothing of an engine ends by itself: whatever it was, trading stops until a restart
-        if task.cancelled() or not self.account.is_running:
+        if not self.account.is_running:
             return
-        self.account.fail(f"{task.get_name()} ended: {task.exception()!r}")
+        why = "it was canceled" if task.cancelled() else repr(task.exception())
+        self.account.fail(f"{task.get_name()} ended: {why}")

@@ -13,6 +13,8 @@ import numpy as np
 
 from workbench.core.fill import Fill
 from workbench.core.money import decimal
+from workbench.core.order import Order
+from workbench.core.parent import Parent, ParentState
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.errors import WorkbenchError
@@ -27,6 +29,7 @@ from workbench.live.runs.carrier import guarded
 from workbench.live.runs.untaken import UntakenLog
 from workbench.store.deployments import Deployed, put
 from workbench.strategy.base import EventStrategy
+from workbench.trading.parents import Execution
 from workbench.trading.records import Kind
 from workbench.trading.steps import Step
 
@@ -190,7 +193,8 @@ class LiveRun:
                 self._inbox.task_done()
 
     async def cancel_orders(self, reason: str) -> None:
-        """Cancel what is open of it."""
+        """Cancel what is open of it, and end what is worked in parts."""
+        await self.account.executing.end_of(self.record.run_id, reason)
         for order in self.account.ledger.open_orders():
             if order.run_id == self.record.run_id:
                 await self.account.manager.cancel(order.order_id, reason)
@@ -206,12 +210,24 @@ class LiveRun:
             if record.order_id is None or record.kind is Kind.INTENT:
                 continue
             order = ledger.orders[record.order_id]
+            if record.kind is Kind.ORDER:
+                self.pilot.part(order.order_id, ledger.intents.get(order.order_id))
             if not self.pilot.owns(order):
                 continue
             if record.kind is Kind.FILL:
                 fill = record.value.fill
                 self._book((fill.venue, fill.execution_id), fill)
             self.pilot.learn(order)
+
+    def learn_parent(self, execution: Execution) -> None:
+        """Learn what became of an order of its own that is worked in parts."""
+        parent = execution.parent
+        column = self.pilot.orders.get(parent.algo_id)
+        if column is None or not execution.state.is_over:
+            return
+        self.pilot.decider.ended(column, parent.algo_id)
+        if execution.state is ParentState.ENDED:
+            self.pilot.decider.again(column)  # what is left is decided about anew
 
     # inside -----------------------------------------------------------------------------
 
@@ -344,14 +360,17 @@ class LiveRun:
     def _restore(self) -> None:
         """Go on from what is stored and journaled; fills in their order, as they were booked."""
         ledger, run_id = self.account.ledger, self.record.run_id
-        for order in ledger.orders.values():
+        known: dict[str, Order | Parent] = {**ledger.orders}
+        known |= {name: one.parent for name, one in ledger.executions.items()}
+        for name, order in known.items():
             if order.run_id == run_id:
                 shared = f"{order.strategy}/{order.symbol}"
                 column = shared if shared in self.columns else order.symbol
-                self.pilot.orders[order.order_id] = column
+                self.pilot.orders[name] = column
         memory: dict[str, Any] = json.loads(self.record.memory)
         if memory:
-            self.pilot.restore(memory, ledger.open)
+            at_work = (one.parent.algo_id for one in self.account.executing.at_work())
+            self.pilot.restore(memory, {*ledger.open, *at_work})
             self._missed = np.array([np.nan if one is None else one for one in memory["missed"]])
             self._booked = tuple(memory["booked"])
             self._carrier.openers.update(memory.get("openers", {}))
