@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -378,6 +380,32 @@ class Counts(wb.EventStrategy):
 
     def on_bar(self, bar):
         return None
+
+
+class Remembers(Counts):
+    """Has a state of its own, to be given back after a restart."""
+
+    keeps: str = wb.param("number", choices=("number", "time"))
+
+    def state(self):
+        seen = self.__dict__.get("seen", [])
+        return {"number": np.int64(len(seen)), "time": pd.Timestamp(NOON)}[self.keeps]
+
+
+@pytest.mark.parametrize(
+    ("keeps", "state", "why"), [("number", "running", ""), ("time", "paused", "isoformat")]
+)
+async def test_a_state_that_cannot_be_kept_pauses_its_strategy_alone(settings, keeps, state, why):
+    quotes = [Quote(ACME, NOON + timedelta(milliseconds=400 * i), 99.0, 101.0) for i in range(8)]
+
+    def look(engine):
+        (run,) = engine.runs.values()
+        return run.record
+
+    deployment = a_deployment(Remembers(keeps=keeps))
+    found = await traded(settings, quotes, deployment, has_quotes=True, look=look)
+    assert (found.state, why in found.reason) == (state, True)
+    assert json.loads(found.memory).get("strategy") == (8 if keeps == "number" else None)
 
 
 async def test_a_strategy_on_events_answers_quotes(settings):

@@ -17,7 +17,7 @@ from workbench.core.order import Order
 from workbench.core.parent import Parent, ParentState
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
-from workbench.errors import WorkbenchError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.kernels.codes import Floats
 from workbench.live.accounts.account import TradingAccount
 from workbench.live.decisions.pilot import Pilot
@@ -27,6 +27,7 @@ from workbench.live.market.rows import Row
 from workbench.live.runs.asking import Asking
 from workbench.live.runs.carrier import guarded
 from workbench.live.runs.untaken import UntakenLog
+from workbench.store.codec import dump
 from workbench.store.deployments import Deployed, put
 from workbench.strategy.base import EventStrategy
 from workbench.trading.parents import Execution
@@ -132,9 +133,7 @@ class LiveRun:
             "booked": list(self._booked),
             "missed": [None if np.isnan(one) else one for one in self._missed.tolist()],
         }
-        state = getattr(self.deployment.strategy, "state", None)
-        if callable(state):
-            memory["strategy"] = state()
+        memory |= self._state_of_its_own()
         self.record = replace(
             self.record,
             memory=json.dumps(memory),
@@ -353,6 +352,22 @@ class LiveRun:
                 "skipped": wanted.skipped,
             },
         )
+
+    def _state_of_its_own(self) -> dict[str, Any]:
+        """Return what a strategy wants back after a restart; one that cannot be kept pauses it."""
+        state = getattr(self.deployment.strategy, "state", None)
+        if not callable(state):
+            return {}
+        try:
+            found: dict[str, Any] = json.loads(dump({"strategy": state()}))
+        except UsageError as error:
+            if self.is_running:
+                reason = f"its state cannot be kept: {error.message}"[:500]
+                self.record = replace(self.record, state="paused", reason=reason)
+                self.account.news.say("strategy", f"{self.name} is paused: {reason}")
+            before = json.loads(self.record.memory or "{}")
+            return {name: before[name] for name in ("strategy",) if name in before}
+        return found
 
     def _stumble(self, error: WorkbenchError) -> None:
         self.set_state("paused", error.message[:500])
