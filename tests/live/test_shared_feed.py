@@ -195,6 +195,18 @@ async def test_who_joins_an_order_book_gets_a_snapshot_of_it(at_alpaca):
     ]
 
 
+async def test_news_of_a_pair_come_by_the_vendor_s_name_and_are_told_by_ours(at_alpaca):
+    server, open_feed = at_alpaca
+    reader = open_feed([BTC], "news")
+    await until(lambda: server.live and channels(server) == {("news", "BTCUSD")})
+    told = {
+        "T": "n", "id": 7, "headline": "up", "summary": "", "content": "", "url": "u",
+        "source": "s", "symbols": ["BTCUSD", "MSTR"], "created_at": now(), "updated_at": now(),
+    }  # fmt: skip
+    await server.raw(server.packed([told]))
+    assert (await reader.next()).symbols == (BTC, "MSTR")
+
+
 async def test_a_second_connection_is_let_in_once_the_first_is_gone(at_alpaca):
     """Of another process: it is tried again until there is room."""
     server, open_feed = at_alpaca

@@ -311,7 +311,7 @@ async def test_news_and_order_books_come_where_they_are_asked_for(vendor):
         change = {"T": "o", "S": PAIR, "t": at, "b": [{"p": 10.5, "s": 3.0}], "a": []}
         news = {
             "T": "n", "id": 7, "headline": "up", "summary": "", "content": "", "url": "u",
-            "source": "s", "symbols": [PAIR], "created_at": at, "updated_at": at,
+            "source": "s", "symbols": ["BTCUSD"], "created_at": at, "updated_at": at,
         }  # fmt: skip
         # both connections are told all of it: each gives what was asked for on it
         await server.raw(server.packed([whole, change, news]))

@@ -78,7 +78,7 @@ class _Line:
 
 
 class VendorFeed(Outlet):
-    """The feed of one vendor; `workbench.live.feeds.feed` makes it.
+    """The feed of one vendor; `workbench.live.market.feeds.feed` makes it.
 
     Parameters
     ----------

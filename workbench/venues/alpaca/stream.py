@@ -98,6 +98,7 @@ class _AlpacaSocket(SharedSocket):
     def __init__(self, endpoint: Endpoint, keys: tuple[str, str]) -> None:
         super().__init__(endpoint)
         self._keys = keys
+        self._own: dict[str, str] = {}  # what we call a symbol of the news
 
     async def _greet(self) -> None:
         key, secret = self._keys
@@ -116,16 +117,19 @@ class _AlpacaSocket(SharedSocket):
     def _asking(self, channels: Collection[Channel], *, is_wanted: bool) -> dict[str, Any]:
         asked: dict[str, list[str]] = {}
         for kind, name in channels:
-            asked.setdefault(kind, []).append(name)
+            theirs = name.replace("/", "") if kind == "news" else name
+            self._own[theirs] = name
+            asked.setdefault(kind, []).append(theirs)
         return {"action": "subscribe" if is_wanted else "unsubscribe", **asked}
 
     def _take(self, message: Any) -> tuple[Event, Sequence[Channel]] | None:
         kind = message["T"]
         if kind in _READERS:
             channel, read = _READERS[kind]
-            event = read(message)
-            names = message["symbols"] if kind == "n" else (message["S"],)
-            return event, [(channel, name) for name in names]
+            if kind == "n":
+                names = [self._own.get(name, name) for name in message["symbols"]]
+                return read({**message, "symbols": names}), [(channel, name) for name in names]
+            return read(message), [(channel, message["S"])]
         if kind == "subscription":
             self._answered()
         elif kind == "error":
