@@ -65,12 +65,18 @@ async def until(is_so):
 
 
 def channels(server):
-    (only,) = server.live
-    return server.channels[only]
+    """What the one connection is subscribed to."""
+    (only,) = server.live or [None]
+    return server.channels.get(only, set())
 
 
 def trades_of(*symbols):
     return {("trades", symbol) for symbol in symbols}
+
+
+def connection(reader):
+    (line,) = reader.opened._lines
+    return line.connection
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ async def at_alpaca(vendor):
 async def test_each_feed_gets_its_own_over_one_connection(at_alpaca):
     server, open_feed = at_alpaca
     first, second = open_feed([BTC, ETH]), open_feed([BTC], ["quotes", "trades"])
-    await until(lambda: server.live and channels(server) == {*trades_of(BTC, ETH), ("quotes", BTC)})
+    await until(lambda: channels(server) == {*trades_of(BTC, ETH), ("quotes", BTC)})
     quote = Quote(BTC, now(), 99.0, 101.0, 1.0, 1.0)
     await server.tell(quote, trade(1), trade(2, ETH), bar(SOL))
     assert [(await first.next()).symbol for _ in range(2)] == [BTC, ETH]
@@ -105,7 +111,7 @@ async def test_each_feed_gets_its_own_over_one_connection(at_alpaca):
 async def test_who_leaves_takes_only_what_nobody_else_wants(at_alpaca):
     server, open_feed = at_alpaca
     first, second = open_feed([BTC, ETH]), open_feed([BTC, SOL])
-    await until(lambda: server.live and channels(server) == trades_of(BTC, ETH, SOL))
+    await until(lambda: channels(server) == trades_of(BTC, ETH, SOL))
     await first.close()
     await until(lambda: channels(server) == trades_of(BTC, SOL))
     await server.tell(trade(1))
@@ -139,9 +145,9 @@ async def test_what_is_refused_to_one_is_no_matter_of_the_other(at_alpaca):
 async def test_a_connection_that_breaks_is_made_anew_once_for_all(at_alpaca):
     server, open_feed = at_alpaca
     readers = [open_feed([symbol]) for symbol in (BTC, ETH, SOL)]
-    await until(lambda: server.live and channels(server) == trades_of(BTC, ETH, SOL))
+    await until(lambda: channels(server) == trades_of(BTC, ETH, SOL))
     await server.kick(1011, "internal error")
-    await until(lambda: server.live and channels(server) == trades_of(BTC, ETH, SOL))
+    await until(lambda: channels(server) == trades_of(BTC, ETH, SOL))
     await server.tell(*(trade(1, symbol) for symbol in (BTC, ETH, SOL)))
     assert [(await reader.next()).symbol for reader in readers] == [BTC, ETH, SOL]
     assert server.count == 2
@@ -151,7 +157,7 @@ async def test_a_connection_that_breaks_is_made_anew_once_for_all(at_alpaca):
 async def test_a_frame_that_cannot_be_read_is_counted_by_all(at_alpaca):
     server, open_feed = at_alpaca
     readers = [open_feed([symbol]) for symbol in (BTC, ETH)]
-    await until(lambda: server.live and channels(server) == trades_of(BTC, ETH))
+    await until(lambda: channels(server) == trades_of(BTC, ETH))
     await server.raw(b"\xc1\xff\x00")
     await server.tell(trade(1), trade(2, ETH))
     for reader in readers:
@@ -159,26 +165,21 @@ async def test_a_frame_that_cannot_be_read_is_counted_by_all(at_alpaca):
         assert reader.opened.metrics.snapshot()["malformed"] == 1
 
 
-async def test_a_feed_that_hears_nothing_leaves_the_others_alone(vendor):
-    server, _, settings = await vendor("alpaca", QUICK.replace("30", "0.5"))
-    busy = Reader(feed([BTC], "trades", source="alpaca", settings=settings))
-    quiet = Reader(feed([ETH], "trades", source="alpaca", settings=settings))
-    try:
-        await until(lambda: server.live and channels(server) == trades_of(BTC, ETH))
-        number = 0
-        while quiet.opened.metrics.snapshot()["mute"] == 0:
-            await server.tell(trade(number := number + 1))
-            await busy.next()
-            await asyncio.sleep(0.05)
-        assert server.count == 1
-        assert busy.opened.metrics.snapshot()["reconnects"] == 0
-        await until(lambda: busy.opened.metrics.snapshot()["mute"] > 0)  # told nothing now
-        await server.subscribed(2)
-        await server.tell(trade(number + 1))
-        assert (await busy.next()).symbol == BTC
-    finally:
-        await busy.close()
-        await quiet.close()
+async def test_who_hears_nothing_ends_the_connection_only_where_nobody_does(at_alpaca):
+    server, open_feed = at_alpaca
+    busy, quiet = open_feed([BTC]), open_feed([ETH])
+    await until(lambda: channels(server) == trades_of(BTC, ETH))
+    await server.tell(trade(1))
+    await busy.next()
+    await connection(quiet).give_up()
+    await until(lambda: quiet.opened.metrics.snapshot()["reconnects"] == 1)
+    await until(lambda: channels(server) == trades_of(BTC, ETH))
+    assert server.count == 1
+    assert busy.opened.metrics.snapshot()["reconnects"] == 0
+    await connection(busy).give_up()
+    await until(lambda: server.count == 2 and channels(server) == trades_of(BTC, ETH))
+    await server.tell(trade(2), trade(3, ETH))
+    assert [(await one.next()).symbol for one in (busy, quiet)] == [BTC, ETH]
 
 
 async def test_who_joins_an_order_book_gets_a_snapshot_of_it(at_alpaca):
@@ -198,7 +199,7 @@ async def test_who_joins_an_order_book_gets_a_snapshot_of_it(at_alpaca):
 async def test_news_of_a_pair_come_by_the_vendor_s_name_and_are_told_by_ours(at_alpaca):
     server, open_feed = at_alpaca
     reader = open_feed([BTC], "news")
-    await until(lambda: server.live and channels(server) == {("news", "BTCUSD")})
+    await until(lambda: channels(server) == {("news", "BTCUSD")})
     told = {
         "T": "n", "id": 7, "headline": "up", "summary": "", "content": "", "url": "u",
         "source": "s", "symbols": ["BTCUSD", "MSTR"], "created_at": now(), "updated_at": now(),
