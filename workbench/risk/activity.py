@@ -100,8 +100,8 @@ class Activity:
 
 def _key(intent: Intent) -> Key:
     return (
-        intent.strategy, intent.symbol, intent.side, intent.quantity, intent.target,
-        intent.limit_price, intent.stop_price,
+        intent.strategy, intent.symbol, intent.side, intent.type, intent.quantity, intent.target,
+        intent.notional, intent.limit_price, intent.stop_price,
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ class SelfTrade:
                     f"it would trade with our own order {order.order_id}, a {order.side} at "
                     f"{order.limit_price:,f}",
                     "price",
-                    str(wish.price),
+                    str(wish.intent.limit_price or wish.price),
                     str(order.limit_price),
                 )
         return Verdict(self.name, "pass")
@@ -135,9 +135,9 @@ def _meets(wish: Wish, order: Order) -> bool:
         return False
     if order.parent_id is not None or order.type not in _AT_ONCE or wish.price is None:
         return False
-    sign, reach = intent.side.sign, wish.price
-    if intent.limit_price is None:
-        reach = MONEY.multiply(reach, 1 + _REACH * sign)
+    sign, reach = intent.side.sign, intent.limit_price
+    if reach is None:
+        reach = MONEY.multiply(wish.price, 1 + _REACH * sign)
     return MONEY.multiply(MONEY.subtract(reach, price), sign) >= 0
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from workbench.core.money import MONEY, ZERO
-from workbench.core.order import Intent, Order
+from workbench.core.order import Intent, Order, OrderType
+from workbench.core.signal import Side
 from workbench.risk.activity import Activity
 
-__all__ = ["Context", "Mode", "Phase", "Wish"]
+__all__ = ["Context", "Mode", "Phase", "Wish", "under_way"]
 
 Mode = Literal["", "paper", "live"]
 Phase = Literal["open", "extended", "closed"]
+Reserved = dict[str, tuple[Decimal, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class Context:
         Signed units held.
     reserved : mapping of str to (Decimal, Decimal)
         Units that open orders may still buy and sell, those of unknown fate included.
+        :func:`under_way` tells it, orders of an amount of money included.
     resting : sequence of Order
         The open orders.
+    aimed : mapping of str to Decimal
+        Signed worth that open target orders lead to, by symbol.
     now : datetime, optional
         The time by which rates and ages are measured; without one, as in a replay of bars,
         they are not.
@@ -59,6 +64,7 @@ class Context:
     positions: Mapping[str, Decimal] = field(default_factory=dict)
     reserved: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     resting: Sequence[Order] = ()
+    aimed: Mapping[str, Decimal] = field(default_factory=dict)
     now: datetime | None = None
     peak_equity: Decimal | None = None
     margin_rate: Decimal = Decimal(1)
@@ -86,18 +92,75 @@ class Context:
 
     def own(self, strategy: str) -> Context:
         """Return the same for what one strategy holds and has under way."""
-        reserved: dict[str, tuple[Decimal, Decimal]] = {}
+        reserved: Reserved = {}
         for order in self.resting:
-            if order.strategy != strategy or order.parent_id or order.quantity is None:
-                continue
-            rest = MONEY.subtract(order.quantity, order.filled)
-            buys, sells = reserved.get(order.symbol, (ZERO, ZERO))
-            if order.side.sign > 0:
-                reserved[order.symbol] = (MONEY.add(buys, rest), sells)
-            else:
-                reserved[order.symbol] = (buys, MONEY.add(sells, rest))
+            if order.strategy == strategy:
+                _reserve(reserved, order, _rest(order, self.prices))
         held = self.activity.held(strategy) if self.activity is not None else {}
-        return replace(self, positions=held, reserved=reserved)
+        return replace(self, positions=held, reserved=reserved, aimed={})
+
+    def without(self, order: Order) -> Context:
+        """Return the same as if an open order had never been, what it was filled for included."""
+        reserved, rest = dict(self.reserved), _rest(order, self.prices)
+        _reserve(reserved, order, MONEY.minus(rest))
+        filled = MONEY.multiply(order.filled, order.side.sign)
+        before = MONEY.subtract(self.held(order.symbol), filled)
+        resting = [one for one in self.resting if one.order_id != order.order_id]
+        positions = {**self.positions, order.symbol: before}
+        return replace(self, positions=positions, reserved=reserved, resting=resting)
+
+
+def under_way(
+    resting: Iterable[Order],
+    reserved: Callable[[str], tuple[Decimal, Decimal]],
+    prices: Mapping[str, Decimal],
+    equity: Decimal,
+) -> tuple[Reserved, dict[str, Decimal]]:
+    """Return what open orders may still buy and sell, and what target orders lead to.
+
+    Parameters
+    ----------
+    reserved : callable
+        Units by symbol, of the orders whose units are known.
+
+    Returns
+    -------
+    dict of str to (Decimal, Decimal)
+        Units, with those that orders of an amount of money come to at the last price.
+    dict of str to Decimal
+        Signed worth, by symbol.
+    """
+    units: Reserved = {}
+    aimed: dict[str, Decimal] = {}
+    unsized = []
+    for order in resting:
+        units[order.symbol] = reserved(order.symbol)
+        if order.quantity is None:
+            unsized.append(order)
+    for order in unsized:
+        if order.target is not None:
+            aimed[order.symbol] = MONEY.multiply(order.target, equity)
+        else:
+            _reserve(units, order, _rest(order, prices))
+    return units, aimed
+
+
+def _rest(order: Order, prices: Mapping[str, Decimal]) -> Decimal:
+    """Return the units that an open order may still trade; legs of an entry have none."""
+    size, price = order.quantity, prices.get(order.symbol)
+    if size is None and order.notional is not None and price:
+        size = MONEY.divide(order.notional, price)
+    if size is None or order.parent_id is not None:
+        return ZERO
+    return max(MONEY.subtract(size, order.filled), ZERO)
+
+
+def _reserve(reserved: Reserved, order: Order, units: Decimal) -> None:
+    buys, sells = reserved.get(order.symbol, (ZERO, ZERO))
+    if order.side.sign > 0:
+        reserved[order.symbol] = (MONEY.add(buys, units), sells)
+    else:
+        reserved[order.symbol] = (buys, MONEY.add(sells, units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +171,8 @@ class Wish:
     ----------
     intent : Intent
     price : Decimal or None
-        What it is judged at: its limit, else its reference, else the last price.
+        What it is judged at: its limit, else its reference, else the last price. A sale is
+        judged at what it may be filled at where its limit lies below that.
     quantity : Decimal or None
         Units; of a target order the estimate at `price`. None where nothing tells it.
     """
@@ -120,8 +184,7 @@ class Wish:
     @classmethod
     def of(cls, intent: Intent, context: Context) -> Wish:
         """Put an intent in numbers."""
-        last = context.prices.get(intent.symbol)
-        price = intent.limit_price or intent.stop_price or intent.reference_price or last
+        price = _price(intent, context.prices.get(intent.symbol))
         quantity = intent.quantity
         if quantity is None and intent.target is not None and price:
             wanted = MONEY.divide(MONEY.multiply(intent.target, context.equity), price)
@@ -150,3 +213,13 @@ class Wish:
         if held == 0 or (held > 0) == (sign > 0) or self.quantity is None:
             return False
         return MONEY.add(self.quantity, pending) <= abs(held)
+
+
+def _price(intent: Intent, last: Decimal | None) -> Decimal | None:
+    limit, stop = intent.limit_price, intent.stop_price
+    told = (limit, stop, intent.reference_price, last)
+    price = next((one for one in told if one is not None and one > 0), None)
+    better = stop if intent.type is OrderType.STOP_LIMIT else last
+    if limit is None or better is None or intent.side is not Side.SELL:
+        return price
+    return max(limit, better)

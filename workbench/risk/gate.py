@@ -15,9 +15,11 @@ from workbench.risk.circumstances import Capable, MarketHours, PaperLive, SelfTr
 from workbench.risk.context import Context, Wish
 from workbench.risk.exposure import (
     Concentration,
+    GrossExposure,
     MarginUse,
     NetExposure,
     PortfolioValue,
+    PositionNotional,
     StrategyGross,
     StrategyNet,
 )
@@ -26,11 +28,9 @@ from workbench.risk.pace import Duplicates, FatFinger, OrderRate
 from workbench.risk.rules import (
     DailyLoss,
     Drawdown,
-    GrossExposure,
     LeastEquity,
     OrderNotional,
     OrderQuantity,
-    PositionNotional,
     PriceCollar,
     SymbolList,
 )
@@ -156,7 +156,7 @@ class Gate:
         verdicts = [_halted(wish, context, halt), _reduces_only(wish, context)]
         outcome: Outcome = "pass"
         for rule, off in self._plan:
-            verdict = off or rule.judge(wish, context)
+            verdict = off or _judged(rule, wish, context)
             if verdict.outcome == "trim" and verdict.quantity is not None:
                 smaller = floor_to(verdict.quantity, self._lot)
                 trimmed = _trimmed(wish, smaller, context) if smaller > 0 else None
@@ -171,6 +171,13 @@ class Gate:
             sent = outcome != "refuse"
             context.activity.note(intent, context.now, sent=sent, notional=wish.notional)
         return Judgement(wish.intent, outcome, tuple(verdicts))
+
+
+def _judged(rule: Rule, wish: Wish, context: Context) -> Verdict:
+    try:
+        return rule.judge(wish, context)
+    except ArithmeticError as error:  # numbers that no rule can work with are no reason to pass
+        return Verdict(rule.name, "refuse", f"it cannot be measured: {error!r}")
 
 
 def _halted(wish: Wish, context: Context, halt: HaltLevel) -> Verdict:

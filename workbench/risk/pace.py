@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from workbench.core.money import MONEY
 from workbench.risk.context import Context, Wish
-from workbench.risk.verdict import Verdict, above, in_words
+from workbench.risk.verdict import Verdict, above, in_words, unmeasured
 
 __all__ = ["Duplicates", "FatFinger", "OrderRate"]
 
@@ -73,8 +73,10 @@ class FatFinger:
         if self.limit is None or context.activity is None or wish.reduces(context):
             return Verdict(self.name, "pass")
         usual, notional = context.activity.usual(wish.intent.symbol), wish.notional
-        if usual is None or notional is None:
+        if usual is None:
             return Verdict(self.name, "pass")
+        if notional is None:
+            return unmeasured(self.name, wish)
         times = MONEY.divide(notional, usual)
         reason = (
             f"an order of {in_words(notional)} is {in_words(times)} times the usual "

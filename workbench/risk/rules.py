@@ -15,17 +15,14 @@ from typing import ClassVar
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import OrderType
 from workbench.risk.context import Context, Wish
-from workbench.risk.exposure import gross_worth
 from workbench.risk.verdict import Breach, Verdict, above, exact, in_words, short, sized, unmeasured
 
 __all__ = [
     "DailyLoss",
     "Drawdown",
-    "GrossExposure",
     "LeastEquity",
     "OrderNotional",
     "OrderQuantity",
-    "PositionNotional",
     "PriceCollar",
     "SymbolList",
 ]
@@ -33,14 +30,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SymbolList:
-    """Only these symbols; `limit` None allows all."""
+    """Only these symbols, but to be rid of others; `limit` None allows all."""
 
     name: ClassVar[str] = "symbols"
     limit: tuple[str, ...] | None = None
 
-    def judge(self, wish: Wish, context: Context) -> Verdict:  # noqa: ARG002
+    def judge(self, wish: Wish, context: Context) -> Verdict:
         """Refuse a symbol that is not on the list."""
-        if self.limit is None or wish.intent.symbol in self.limit:
+        if self.limit is None or wish.intent.symbol in self.limit or wish.reduces(context):
             return Verdict(self.name, "pass")
         return Verdict(
             self.name,
@@ -59,9 +56,9 @@ class OrderQuantity:
     limit: Decimal | None = None
     on_breach: Breach = "refuse"
 
-    def judge(self, wish: Wish, context: Context) -> Verdict:  # noqa: ARG002
+    def judge(self, wish: Wish, context: Context) -> Verdict:
         """Look at the units wanted."""
-        if self.limit is None:
+        if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
         if wish.quantity is None:
             return unmeasured(self.name, wish)
@@ -87,62 +84,6 @@ class OrderNotional:
 
 
 @dataclass(frozen=True, slots=True)
-class PositionNotional:
-    """Money in one symbol, as far as open orders can still take it."""
-
-    name: ClassVar[str] = "position_notional"
-    limit: Decimal | None = None
-    on_breach: Breach = "refuse"
-
-    def judge(self, wish: Wish, context: Context) -> Verdict:
-        """Look at the holding after it and every open order of its side are filled."""
-        if self.limit is None or wish.reduces(context):
-            return Verdict(self.name, "pass")
-        if wish.notional is None or wish.price is None:
-            return unmeasured(self.name, wish)
-        price, limit, sign = wish.price, self.limit, wish.intent.side.sign
-        buys, sells = context.reserved.get(wish.intent.symbol, (ZERO, ZERO))
-        pending = buys if sign > 0 else -sells
-        after = abs(MONEY.add(wish.after(context), pending))
-        held = MONEY.add(context.held(wish.intent.symbol), pending) * sign
-
-        def fine() -> Decimal:
-            return max(MONEY.subtract(MONEY.divide(limit, price), held), ZERO)
-
-        return sized(self, MONEY.multiply(after, price), limit, "money", fine)
-
-
-@dataclass(frozen=True, slots=True)
-class GrossExposure:
-    """All positions together, as a multiple of equity."""
-
-    name: ClassVar[str] = "gross_exposure"
-    limit: Decimal | None = None
-    on_breach: Breach = "refuse"
-
-    def judge(self, wish: Wish, context: Context) -> Verdict:
-        """Add up what positions and open orders can come to, this one included."""
-        if self.limit is None or wish.reduces(context):
-            return Verdict(self.name, "pass")
-        if wish.notional is None or wish.price is None:
-            return unmeasured(self.name, wish)
-        price, gross = wish.price, gross_worth(context, wish.intent.symbol)
-        after = abs(context.held_after(wish))
-        gross_after = MONEY.add(gross, MONEY.multiply(after, price))
-        if context.equity <= 0:
-            return Verdict(self.name, "refuse", "the account has no equity", "multiple of equity")
-        limit = self.limit
-        room = MONEY.subtract(MONEY.multiply(limit, context.equity), gross)
-
-        def fine() -> Decimal:
-            held = MONEY.subtract(after, wish.quantity or ZERO)
-            return max(MONEY.subtract(MONEY.divide(room, price), held), ZERO)
-
-        measured = MONEY.divide(gross_after, context.equity)
-        return sized(self, measured, limit, "multiple of equity", fine)
-
-
-@dataclass(frozen=True, slots=True)
 class DailyLoss:
     """Loss since the day began, as a fraction; past it only reductions pass."""
 
@@ -151,8 +92,10 @@ class DailyLoss:
 
     def judge(self, wish: Wish, context: Context) -> Verdict:
         """Compare equity with that of the day's start."""
-        if self.limit is None or context.day_start_equity <= 0 or wish.reduces(context):
+        if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
+        if context.day_start_equity <= 0:
+            return Verdict(self.name, "refuse", "the day began without equity", "fraction")
         lost = MONEY.subtract(context.day_start_equity, context.equity)
         measured = MONEY.divide(lost, context.day_start_equity)
         if measured <= self.limit:
@@ -179,8 +122,11 @@ class PriceCollar:
         """Refuse a buy far above, or a sell far below, the last price."""
         last, limit_price = context.prices.get(wish.intent.symbol), wish.intent.limit_price
         priced = wish.intent.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-        if self.limit is None or not priced or limit_price is None or not last:
+        if self.limit is None or not priced or limit_price is None:
             return Verdict(self.name, "pass")
+        if not last:
+            free = wish.reduces(context)
+            return Verdict(self.name, "pass") if free else unmeasured(self.name, wish)
         beyond = MONEY.divide(limit_price - last, last) * wish.intent.side.sign
         if beyond <= self.limit:
             return Verdict(self.name, "pass", "", "fraction", short(beyond), exact(self.limit))
@@ -205,8 +151,10 @@ class Drawdown:
     def judge(self, wish: Wish, context: Context) -> Verdict:
         """Compare equity with the session's highest."""
         peak = context.peak_equity
-        if self.limit is None or not peak or peak <= 0 or wish.reduces(context):
+        if self.limit is None or peak is None or wish.reduces(context):
             return Verdict(self.name, "pass")
+        if peak <= 0:
+            return Verdict(self.name, "refuse", "the session never had equity", "fraction")
         measured = MONEY.divide(MONEY.subtract(peak, context.equity), peak)
         reason = (
             f"equity is {in_words(measured * 100)} % below the session's highest, past the limit "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from workbench.config import RiskLimits
@@ -69,15 +69,13 @@ def _use(name: str, limit: object, used: Decimal | None) -> Use:
 
 
 def _used(context: Context) -> dict[str, Decimal]:
+    context = _priced(context)
     equity, gross = context.equity, gross_worth(context)
-    names = [n for n in context.positions.keys() | context.reserved.keys() if n in context.prices]
+    names = context.positions.keys() | context.reserved.keys()
     largest = max(
         (MONEY.multiply(context.worst(n), context.prices[n]) for n in names), default=ZERO
     )
-    both = [
-        abs(net_worth(context.positions, context.reserved, context.prices, sign))
-        for sign in (1, -1)
-    ]
+    both = [abs(net_worth(context, sign)) for sign in (1, -1)]
     used = {
         "max_position_notional": largest,
         "max_portfolio_value": gross,
@@ -94,6 +92,15 @@ def _used(context: Context) -> dict[str, Decimal]:
         used["max_orders_per_second"] = Decimal(context.activity.sent(context.now, 1.0))
         used["max_orders_per_minute"] = Decimal(context.activity.sent(context.now, 60.0))
     return used
+
+
+def _priced(context: Context) -> Context:
+    prices = context.prices
+    return replace(
+        context,
+        positions={name: units for name, units in context.positions.items() if name in prices},
+        reserved={name: units for name, units in context.reserved.items() if name in prices},
+    )
 
 
 def _of(worth: Decimal, equity: Decimal) -> Decimal:

@@ -10,12 +10,10 @@ all of this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from workbench.core.fill import Fill
 from workbench.core.frozen import maker
-from workbench.core.money import MONEY
 from workbench.core.order import Intent, Order, OrderState, Pending
 from workbench.errors import (
     RefusedError,
@@ -131,7 +129,7 @@ class OrderCore(Doubts):
             raise RefusedError(
                 f"order {order_id} is {order.state} and cannot be replaced", order_id=order_id
             )
-        judgement = self._judge(step, intent, _without(context, order), halt)
+        judgement = self._judge(step, intent, context.without(order), halt)
         if judgement.outcome != "refuse":
             other = judgement.intent.intent_id
             asked = OrderEvent(step=To.REPLACE_ASKED, order_id=order_id, time=now, other=other)
@@ -350,12 +348,3 @@ class OrderCore(Doubts):
         new = self.ledger.successors.get(name)
         if new is not None and order.pending is not None:
             self._cancel(step, self.ledger.orders[new], now, reason)
-
-
-def _without(context: Context, order: Order) -> Context:
-    if order.quantity is None or order.symbol not in context.reserved:
-        return context
-    buys, sells = context.reserved[order.symbol]
-    rest = MONEY.subtract(order.quantity, order.filled)
-    freed = (buys - rest, sells) if order.side.sign > 0 else (buys, sells - rest)
-    return replace(context, reserved={**context.reserved, order.symbol: freed})

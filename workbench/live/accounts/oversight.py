@@ -15,7 +15,7 @@ from workbench.errors import InvariantError
 from workbench.live.accounts.halting import Halting, closing_intent
 from workbench.risk.activity import Activity
 from workbench.risk.breakers import Breakers
-from workbench.risk.context import Context, Mode, Phase
+from workbench.risk.context import Context, Mode, Phase, under_way
 from workbench.risk.gate import Gate
 from workbench.risk.halt import HaltLevel, KillSwitch
 from workbench.risk.limits import LimitBook
@@ -126,13 +126,15 @@ class Oversight:
             self._day = (day_start, max(day_start, equity))
             self._breakers.new_day()
         self._day = (day_start, max(self._day[1], equity))
+        reserved, aimed = under_way(resting, ledger.reserved, prices, equity)
         return Context(
             equity=equity,
             day_start_equity=day_start,
             prices=prices,
             positions={s: p.quantity for s, p in ledger.books.positions.items()},
-            reserved={o.symbol: ledger.reserved(o.symbol) for o in resting},
+            reserved=reserved,
             resting=resting,
+            aimed=aimed,
             now=self._clock.now(),
             peak_equity=self._day[1],
             margin_rate=self.margin_rate,

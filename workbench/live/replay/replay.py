@@ -43,7 +43,7 @@ from workbench.live.decisions.sizing import Decision
 from workbench.live.replay.frames import record_of
 from workbench.live.replay.quiet import Quiet
 from workbench.risk.activity import Activity
-from workbench.risk.context import Context
+from workbench.risk.context import Context, under_way
 from workbench.risk.gate import Gate
 from workbench.store.database import Database
 from workbench.store.migrate import open_database
@@ -320,17 +320,21 @@ class Runner:
     def _context(self, row: int) -> Context:
         ledger, book = self.manager.core.ledger, self.pilot.book
         resting = ledger.open_orders()
+        equity = decimal(book.equity(), "equity")
+        prices = {
+            symbol: decimal(cell.mark, "price")
+            for symbol, cell in book.cells.items()
+            if cell.mark > 0.0
+        }
+        reserved, aimed = under_way(resting, ledger.reserved, prices, equity)
         return Context(
-            equity=decimal(book.equity(), "equity"),
+            equity=equity,
             day_start_equity=decimal(self._day_start(row), "equity"),
-            prices={
-                symbol: decimal(cell.mark, "price")
-                for symbol, cell in book.cells.items()
-                if cell.mark > 0.0
-            },
+            prices=prices,
             positions={s: p.quantity for s, p in ledger.books.positions.items()},
-            reserved={order.symbol: ledger.reserved(order.symbol) for order in resting},
+            reserved=reserved,
             resting=resting,
+            aimed=aimed,
             activity=self.activity,
         )
 
