@@ -10,7 +10,7 @@ import pytest
 from workbench.core.fill import Fill
 from workbench.core.order import Order, OrderType
 from workbench.core.signal import Side
-from workbench.errors import InvariantError
+from workbench.errors import InvariantError, OutcomeUnknownError
 
 
 def test_a_decision_that_breaks_off_half_way_ends_the_journal(path, monkeypatch):
@@ -40,4 +40,26 @@ def test_an_intent_whose_id_an_order_has_already_changes_nothing(path):
     path.manager.update(path.venue.submit(order))  # of a journal that was lost
     assert path.manager.propose(intent, path.context()) is None
     assert path.manager.failure == ""
+    path.check()
+
+
+def test_a_start_looks_up_only_what_is_not_among_the_open_orders(path, monkeypatch):
+    resting = [path.propose(type=OrderType.LIMIT, limit_price=Decimal(90)) for _ in range(5)]
+    lost = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    path.venue.cancel(lost)  # while nobody listened
+    path.venue.drain()
+    submit = path.venue.submit
+
+    def losing(order):
+        submit(order)
+        raise OutcomeUnknownError("no answer")
+
+    monkeypatch.setattr(path.venue, "submit", losing)
+    there = path.propose(type=OrderType.LIMIT, limit_price=Decimal(90))
+    asked, order = [], path.venue.order
+    monkeypatch.setattr(path.venue, "order", lambda name: (asked.append(name), order(name))[1])
+    path.restart()
+    assert asked == [lost]
+    assert path.state(lost) == "canceled"
+    assert {path.state(name) for name in (*resting, there)} == {"working"}
     path.check()

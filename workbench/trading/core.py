@@ -176,7 +176,10 @@ class OrderCore(Doubts):
     # after a start, and every second --------------------------------------------------
 
     def recover(self, now: datetime) -> Step:
-        """Doubt everything that was under way; ask the venue about all that is open."""
+        """Doubt everything that was under way, and ask for the executions since.
+
+        What is open is then asked for in one request, and told to :meth:`adopt`.
+        """
         step = Step()
         for order in self.ledger.open_orders():
             if order.state in UNSENT:
@@ -187,14 +190,14 @@ class OrderCore(Doubts):
                 self.watch.doubt(order.order_id, now)
             if order.pending is Pending.CANCEL:
                 self._ask_cancel(step, order.order_id, now)
-            self._look_up(step, order.order_id, now)
         return step
 
-    def adopt(self, found: Iterable[Order], now: datetime) -> Step:
+    def adopt(self, found: Iterable[Order], now: datetime, *, is_start: bool = False) -> Step:
         """Take in the venue's open orders, strangers included.
 
         What we hold for open and is not among them is looked up: a list of open orders
-        proves no absence, and the copy it was read from may lag.
+        proves no absence, and the copy it was read from may lag. Later than at a start,
+        :meth:`in_flight` sees to those of unknown fate.
         """
         step, there = Step(), set()
         for order in found:
@@ -202,7 +205,8 @@ class OrderCore(Doubts):
             self._update(step, order, now)
         for name in self.ledger.open:
             order = self.ledger.orders[name]
-            if name not in there and order.state not in UNSENT and name not in self.ledger.doubtful:
+            is_waiting = order.state in UNSENT or (name in self.ledger.doubtful and not is_start)
+            if name not in there and not is_waiting:
                 self._look_up(step, name, now)
         return step
 

@@ -118,7 +118,8 @@ class ReplayManager(Driver):
             Positions or cash differ even so; trading stays off.
         """
         self._run(self._decided(self.core.recover, self.clock.now()))
-        self._run(self._decided(self.core.adopt, self.venue.open_orders(), self.clock.now()))
+        found = self.venue.open_orders()
+        self._run(self._decided(self.core.adopt, found, self.clock.now(), is_start=True))
         self.flush()
         self.reconcile(self.venue.positions(), self.venue.account())
         self.is_ready = True
@@ -256,10 +257,10 @@ class OrderManager(Driver):
         """Fetch the executions since the cursor, or since an instant before it."""
         await self._run(self._decided(self.core.pull, self.clock.now(), since))
 
-    async def ask_open(self) -> None:
+    async def ask_open(self, *, is_start: bool = False) -> None:
         """Ask for the open orders, and take strangers in; an error is no empty list."""
-        found = await self.broker.open_orders()
-        await self._run(self._decided(self.core.adopt, found, self.clock.now()))
+        found, now = await self.broker.open_orders(), self.clock.now()
+        await self._run(self._decided(self.core.adopt, found, now, is_start=is_start))
 
     async def differences(self) -> list[Difference]:
         """Fetch executions, positions and cash, and return what differs."""
@@ -286,7 +287,7 @@ class OrderManager(Driver):
             The venue cannot be asked; trading stays off.
         """
         await self._run(self._decided(self.core.recover, self.clock.now()))
-        await self.ask_open()
+        await self.ask_open(is_start=True)
         self.reconcile(await self.broker.positions(), await self.broker.account())
         self.is_ready = True
 
