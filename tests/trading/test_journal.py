@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from decimal import Decimal
 
+import pytest
+from sqlalchemy import select
+
+from workbench.core.signal import Side
 from workbench.errors import InvariantError, UsageError
+from workbench.store import tables
+from workbench.store.migrate import migrate
 from workbench.trading.journal import Journal
 from workbench.trading.records import Kind, Record
 
@@ -132,3 +139,26 @@ def _fills(path):
 
     for fill in path.ledger.fills.values():
         yield OrderEvent(step=Step.FILL, order_id=fill.order_id, time=fill.time, fill=fill)
+
+
+def test_the_table_of_fills_tells_what_is_taken_back_and_in_which_currency(path):
+    name = path.propose()
+    path.quote()
+    path.listen()
+    (fill,) = path.ledger.fills.values()
+    bust = replace(fill, execution_id="bust", side=Side.SELL, reverses=fill.execution_id)
+    path.manager.update(bust)
+    odd = replace(fill, execution_id="odd", quantity=Decimal(1), currency="EUR")
+    path.manager.update(odd)
+    path.manager.flush()
+    path.journal.verify()
+    with path.database.write() as connection:  # as a version before had it
+        connection.exec_driver_sql("alter table fills drop column reverses")
+        connection.exec_driver_sql("alter table fills drop column currency")
+        connection.exec_driver_sql("update alembic_version set version_num = '0007'")
+    migrate(path.database)
+    with path.database.read() as connection:
+        rows = connection.execute(select(tables.fills).order_by(tables.fills.c.seq)).all()
+    told = [(row.order_id, row.currency, row.reverses) for row in rows]
+    assert told == [(name, "USD", None), (name, "USD", fill.execution_id), (name, "EUR", None)]
+    path.journal.verify()

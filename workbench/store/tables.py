@@ -119,6 +119,8 @@ fills = Table(
     Column("fee_currency", String(12), nullable=False),
     Column("slippage", DecimalText, nullable=False),
     Column("time", UtcTime, nullable=False),
+    Column("currency", String(12), nullable=False, server_default="USD"),
+    Column("reverses", String(128)),
     PrimaryKeyConstraint("book", "venue", "execution_id"),
     ForeignKeyConstraint(["book", "order_id"], ["orders.book", "orders.order_id"]),
     Index(None, "book", "order_id"),

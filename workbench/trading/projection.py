@@ -211,6 +211,8 @@ def _fill_row(fill: Fill) -> dict[str, Any]:
         "fee_currency": fill.fee_currency,
         "slippage": fill.slippage,
         "time": fill.time,
+        "currency": fill.currency,
+        "reverses": fill.reverses,
     }
 
 
