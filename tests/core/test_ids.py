@@ -33,3 +33,9 @@ def test_runs_of_other_content_or_time_differ():
         run_id("backtest", "a", TIME + timedelta(microseconds=1)),
     }
     assert len(ids) == 4
+
+
+def test_two_decisions_within_a_second_are_two_orders():
+    first, second = (datetime(2024, 1, 2, 14, 30, 0, micros, UTC) for micros in (250_000, 750_000))
+    assert client_order_id("r1", first, "AAPL") == "r1-20240102T143000250000-AAPL"
+    assert client_order_id("r1", first, "AAPL") != client_order_id("r1", second, "AAPL")

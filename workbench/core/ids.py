@@ -14,12 +14,14 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9]")
 def order_key(time: datetime, symbol: str) -> str:
     """Name the decision made on a bar about a symbol; the ``order_id`` of result frames.
 
+    A part of a second is told where there is one: bars of activity may begin twice in a second.
+
     Examples
     --------
     >>> order_key(datetime(2024, 1, 2, 14, 30, tzinfo=UTC), "BTC/USDT")
     '20240102T143000-BTC.USDT'
     """
-    label = time.astimezone(UTC).isoformat()[:19].replace("-", "").replace(":", "")
+    label = re.sub("[-:.]", "", time.astimezone(UTC).isoformat().removesuffix("+00:00"))
     return f"{label}-{_UNSAFE.sub('.', symbol)}"
 
 
