@@ -452,3 +452,26 @@ def test_everything_open_is_canceled_at_once():
     assert desk.take(desk.core.cancel_all(desk.now)) == [Cancel("a"), Cancel("c")]
     assert desk.answer(send, desk.theirs("b")) == [Cancel("b")]
     assert isinstance(send, Send) and isinstance(send.order, Order)
+
+
+@pytest.mark.parametrize("facts", [{"quantity": Decimal(-5)}, {"price": Decimal("NaN")}])
+def test_an_execution_that_cannot_be_stops_the_symbol_and_is_asked_for_again(facts):
+    desk = Desk()
+    desk.send()
+    odd = replace(desk.fill("e", 5), **facts)
+    desk.tell(odd)
+    assert "cannot be" in desk.alarms[-1]
+    assert desk.core.ledger.halted.keys() == {"AAPL"}
+    good = replace(desk.fill("g", 4), time=desk.now - timedelta(seconds=9))
+    desk.answer(Pull(), [good, odd])
+    assert (desk.held(), len(desk.alarms)) == (4, 1)
+    assert datetime.fromisoformat(desk.ledger.cursors["sim", "fills"]) == good.time  # not past it
+    desk.answer(Pull(), [good, desk.fill("e", 5)])  # as the venue has mended it
+    assert desk.held() == 9
+
+
+def test_an_execution_of_nothing_changes_nothing():
+    desk = Desk()
+    desk.send()
+    desk.tell(desk.fill("e", 0))
+    assert (desk.state(), desk.alarms, desk.ledger.fills) == ("working", [], {})

@@ -167,6 +167,8 @@ class Intake:
         """Count an execution once; False where it has to wait for another to come first."""
         if (fill.venue, fill.execution_id) in self.ledger.fills or is_before(self.ledger, fill):
             return True
+        if not _is_sound(fill):
+            return self._not_counted(step, fill)
         if fill.reverses is not None:
             return self._take_back(step, fill, now)
         order = self.ledger.orders.get(fill.order_id)
@@ -184,6 +186,19 @@ class Intake:
         if early is not None:
             self._take_back(step, early, now)
         return True
+
+    def _not_counted(self, step: Step, fill: Fill) -> bool:
+        """Stop the symbol of an execution that cannot be; of nothing at all nothing follows."""
+        if fill.quantity == 0:
+            return True
+        if fill.symbol not in self.ledger.halted:
+            why = (
+                f"execution {fill.execution_id} of order {fill.order_id} cannot be: "
+                f"{fill.quantity} units at {fill.price}, for a fee of {fill.fee}"
+            )
+            step.alarms.append(why)
+            self._halt(step, fill.symbol, why)
+        return False
 
     def _count(self, step: Step, fill: Fill, now: datetime) -> None:
         order = self.ledger.orders[fill.order_id]
@@ -312,6 +327,11 @@ class Intake:
     def _record(self, step: Step, record: Record) -> None:
         self.ledger.apply(record)
         step.records.append(record)
+
+
+def _is_sound(fill: Fill) -> bool:
+    numbers = (fill.quantity, fill.price, fill.fee)
+    return all(one.is_finite() for one in numbers) and fill.quantity > 0
 
 
 # sums of fills that were floats at the venue may miss a quantity in the last digits
