@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,8 @@ Key = tuple[object, ...]
 class Activity:
     """Rates, repeats and sizes of one account's intents, and what each strategy holds.
 
-    The gate notes each intent it judges; whoever runs the order path tells the fills.
+    The gate notes each intent it judges; whoever runs the order path tells the fills, or the
+    books that count them.
 
     Examples
     --------
@@ -44,6 +45,7 @@ class Activity:
     _sent: deque[tuple[datetime, str]] = field(default_factory=deque)
     _sizes: dict[str, deque[Decimal]] = field(default_factory=dict)
     _held: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    _books: Callable[[str], dict[str, Decimal]] | None = None
 
     def note(
         self, intent: Intent, now: datetime, *, sent: bool, notional: Decimal | None = None
@@ -91,11 +93,13 @@ class Activity:
 
     def held(self, strategy: str) -> dict[str, Decimal]:
         """Return what a strategy's own fills add up to, by symbol."""
+        if self._books is not None:
+            return self._books(strategy)
         return self._held.get(strategy, {})
 
-    def begin(self, held: Mapping[str, Mapping[str, Decimal]]) -> None:
-        """Take in what each strategy holds, by symbol: at a start, and after a split."""
-        self._held = {strategy: dict(units) for strategy, units in held.items()}
+    def follow(self, books: Callable[[str], dict[str, Decimal]]) -> None:
+        """Ask books what a strategy holds, by symbol, from now on: fills are told no more."""
+        self._books = books
 
 
 def _key(intent: Intent) -> Key:

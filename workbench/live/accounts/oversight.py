@@ -87,7 +87,7 @@ class Oversight:
     def watch(self, core: OrderCore) -> None:
         """Take the order core under watch: its gate follows the limits from now on."""
         self._core = core
-        self._begin_activity()
+        self._activity.follow(core.ledger.shares.held)
 
     def level_for(self, intent: Intent) -> HaltLevel:
         """Return the level that holds for an intent, as it stands in the database now."""
@@ -150,15 +150,9 @@ class Oversight:
         """Take in what was decided or has happened, once it is in the journal."""
         now = self._clock.now()
         for record in step.records:
-            if record.kind is Kind.FILL:
-                order = self._watched().ledger.orders[record.value.order_id]
-                self._activity.filled(order.strategy, record.value.fill)
-            elif record.kind is Kind.EVENT:
-                count = _COUNTED.get(record.value.step)
-                if count is not None:
-                    count(self._breakers, now)
-            elif record.kind is Kind.POSTING:  # a split moves units without a fill
-                self._begin_activity()
+            count = _COUNTED.get(record.value.step) if record.kind is Kind.EVENT else None
+            if count is not None:
+                count(self._breakers, now)
 
     def change(self, updates: Mapping[str, Any], *, actor: str, reason: str) -> Change:
         """Change limits, as `LimitBook.change`; the next intent is judged by them."""
@@ -201,10 +195,6 @@ class Oversight:
                 intent = self._capabilities.fitted(intent)
             await manager.propose(intent, context(), HaltLevel.FLATTEN)
         self.is_proven = Halting.is_proven(manager.core.ledger, self.switch)
-
-    def _begin_activity(self) -> None:
-        shares = self._watched().ledger.shares
-        self._activity.begin({name: shares.held(name) for name in shares.books})
 
     def _renew_gate(self) -> None:
         if self._core is not None:
