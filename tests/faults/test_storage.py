@@ -8,6 +8,8 @@ import resource
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -430,3 +432,14 @@ def test_a_migration_that_is_killed_leaves_the_old_schema_or_the_new(processes, 
     assert revision(database) == head()
     Journal(database, "trader").close()
     database.close()
+
+
+@server_only
+def test_processes_that_start_at_once_migrate_one_after_the_other(url):
+    def opened(_number):
+        database = open_database(url)
+        with closing(database):
+            return revision(database)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(4))) == [head()] * 4

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["head", "migrate", "open_database", "revision"]
 
 _FOLDER = Path(__file__).parent / "migrations"
+_TURN = 0x6D696772617465  # "migrate" among the advisory locks of a PostgreSQL database
 
 
 def migrate(target: Settings | Database | str) -> str:
@@ -68,6 +69,8 @@ def migrate(target: Settings | Database | str) -> str:
     if present == head():
         return head()
     with target.write() as connection:
+        if not target.is_sqlite:  # several processes of a server start at once: one after the other
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_TURN})")
         is_empty = target.is_sqlite and fresh.is_empty(connection)
         if is_empty and fresh.make(connection):
             return head()
