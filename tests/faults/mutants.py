@@ -102,9 +102,9 @@ class AbsentIsCanceled(OrderCore):
 
 @mutant("what is not among the open orders was canceled: open-only lists prove nothing")
 class MissingIsCanceled(OrderCore):
-    def adopt(self, found, now):
+    def adopt(self, found, now, **start):
         found = list(found)
-        step = super().adopt(found, now)
+        step = super().adopt(found, now, **start)
         there = {order.order_id for order in found}
         for name in [name for name in self.ledger.open if name not in there]:
             if self.ledger.orders[name].state in (OrderState.ACCEPTED, OrderState.WORKING):

@@ -349,6 +349,6 @@ class OrderCore(Doubts):
         self._happen(step, name, To.CANCEL_ASKED, now, reason)
         if order.state not in UNSENT:
             self._ask_cancel(step, name, now)
-        new = self.ledger.successors.get(name)
+        new = self.ledger.orders.get(self.ledger.successors.get(name, ""))
         if new is not None and order.pending is not None:
-            self._cancel(step, self.ledger.orders[new], now, reason)
+            self._cancel(step, new, now, reason)

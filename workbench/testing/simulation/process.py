@@ -131,7 +131,8 @@ class Process:
         if self.is_dead:
             return
         if not isinstance(answer, WorkbenchError):
-            self.take(self.core.adopt(answer, self.line.now()))
+            now, is_start = self.line.now(), not self.is_ready
+            self.take(self.core.adopt(answer, now, is_start=is_start))
             self.is_ready = True
         elif not self.is_ready:
             self.line.after(1_000, self._once_more)
