@@ -196,6 +196,35 @@ def test_spans(seed, rows, tick, gaps, costs, fill, stops, sizing):
     compare(Plain, bars, "spans", choices, fast=[2, 7], size=[1.0, -0.4])
 
 
+@few
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.sampled_from([500, 3000]),
+    missing=st.sampled_from([(), ("close",), ("open",), ("high", "low"), ("open", "close")]),
+    fill=fills,
+    stops=st.sampled_from(
+        [
+            {"loss": 0.15, "profit": 0.3},
+            {"loss": 0.3},
+            {"profit": 0.1},
+            {"loss": 0.2, "trail": 0.15},
+            {"loss": 1e-4, "profit": 1e-4},  # on the bar of the entry
+        ]
+    ),
+    size=st.sampled_from([1.0, -1.0, -0.3]),
+)
+def test_spans_of_many_bars_whose_stops_are_far(seed, rows, missing, fill, stops, size):
+    bars = market(seed, rows)
+    rng = np.random.default_rng(seed)
+    for name in missing:
+        bars.iloc[1 + np.flatnonzero(rng.random(rows - 1) < 0.03), bars.columns.get_loc(name)] = (
+            np.nan
+        )
+    choices = {"costs": wb.Costs(fee=wb.fees.Bps(10)), "stops": wb.Stops(**stops), "fill": fill}
+    compare(Plain, bars, "spans", choices, fast=[3, 50], size=[size])
+    compare(BothWays, bars, "spans", choices, window=[9, 30], low=[20.0])
+
+
 def test_spans_take_no_other_for_their_own():
     bars = market(5, 900)
     stops = wb.Stops(loss=0.02, profit=0.03)
@@ -207,7 +236,7 @@ def test_spans_take_no_other_for_their_own():
     ran = Engine(found.grid, found.simulation, "spans")
     rules = ran.template.rules(found.grid.places(), found.grid, Lines(found.simulation.bars))
     table = np.full((2, 20), np.nan)
-    assert run_spans(0, 2, rules, ran._bars, ran._setting, table) == 0
+    assert run_spans(0, 2, rules, ran._prices, ran._setting, table) == 0
     np.testing.assert_array_equal(table, found.table)  # none was handed to another kernel
 
 

@@ -15,19 +15,26 @@ import math
 import numpy as np
 
 from workbench.kernels.book import Records
-from workbench.kernels.codes import Floats
-from workbench.kernels.compile import jit, part
-from workbench.kernels.sweep_signals import FLAT, LONG, Bytes, Rules, signals
-from workbench.kernels.sweep_tables import BLOCK, Tables
-from workbench.kernels.sweep_tally import Scale, add_return, end_trip, new_states, rise, write_row
+from workbench.kernels.codes import Floats, Integers
+from workbench.kernels.compile import jit, step
+from workbench.kernels.sweep_signals import FLAT, LONG, Bytes, Rules, Words, answer, begun, lowest
+from workbench.kernels.sweep_tables import BLOCK, Tables, bounds
+from workbench.kernels.sweep_tally import (
+    Scale,
+    add_return,
+    end_trip,
+    look,
+    new_states,
+    rise,
+    sink,
+    trough,
+    write_row,
+)
 
 __all__ = ["run_events", "run_plain"]
 
-TILE = 2048
+TILE = 1024
 _NOISE = 1e-9
-# The place of the lowest byte of a word that is 1: each byte's number at the top after the shift.
-_PLACES = np.uint64(sum(k << (61 - 8 * k) for k in range(8)))
-_TOP = np.uint64(61)
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
@@ -42,12 +49,12 @@ def run_events(begin: int, end: int, rules: Rules, shared: Tables, table: Floats
     states = new_states(end - begin, shared.cash)
     stack = np.zeros((len(rules.program), TILE), np.uint8)
     codes = np.zeros(TILE + 8, np.uint8)
-    words = np.zeros(TILE // 8, np.uint64)
+    words, places = np.zeros(TILE // 8, np.uint64), np.zeros(TILE // 8 + 1, np.int64)
     for t in range(0, bars, TILE):
         size = min(TILE, bars - t)
         for j in range(end - begin):
-            signals(begin + j, t, rules, stack[:, :size], codes[8 : 8 + size])
-            act(t, size, codes, words, states[j], shared)
+            answer(begin + j, t, rules, stack[:, :size], codes[8 : 8 + size])
+            act(t, size, codes, words, places, states[j], shared)
     failed = 0
     for j in range(end - begin):
         failed += finish(states[j], shared, table[begin + j])
@@ -64,17 +71,20 @@ def run_plain(targets: Floats, shared: Tables, row: Floats) -> int:
     states = new_states(1, shared.cash)
     wanted = targets.reshape(bars)
     codes = np.zeros(TILE + 8, np.uint8)
-    words = np.zeros(TILE // 8, np.uint64)
+    words, places = np.zeros(TILE // 8, np.uint64), np.zeros(TILE // 8 + 1, np.int64)
     row[0] = math.nan
     for t in range(0, bars, TILE):
         size = min(TILE, bars - t)
         if coded(wanted[t : t + size], codes[8 : 8 + size]) > 0:
             return 1
-        act(t, size, codes, words, states[0], shared)
-    return finish(states[0], shared, row)
+        act(t, size, codes, words, places, states[0], shared)
+    failed = 0
+    for j in range(len(states)):  # in a loop, so that the array outlives what is read of it
+        failed += finish(states[j], shared, row)
+    return failed
 
 
-@part
+@step
 def coded(wanted: Floats, codes: Bytes) -> int:
     """Write targets as answers of a rule; return whether some are other than 0, 1 and NaN."""
     others = np.uint8(0)
@@ -86,28 +96,24 @@ def coded(wanted: Floats, codes: Bytes) -> int:
     return int(others)
 
 
-@part
-def act(t: int, size: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
+@step
+def act(
+    t: int,
+    size: int,
+    codes: Bytes,
+    words: Words,
+    places: Integers,
+    state: Records,
+    shared: Tables,
+) -> None:
     """Act on a tile of answers, which begin at the eighth byte of `codes`."""
-    marks = words.view(np.uint8)
-    count = (size + 7) // 8
-    words[:count] = _NONE
     codes[7] = state.code
-    for i in range(size):
-        marks[i] = codes[8 + i] != codes[7 + i]
     state.code = codes[7 + size]
-    scan(t, codes, words[:count], state, shared)
-
-
-@part
-def scan(t: int, codes: Bytes, words: Records, state: Records, shared: Tables) -> None:
-    """Act on the bars of a tile whose answer is another than that of the bar before."""
-    for w in range(len(words)):
-        word = words[w]
+    for k in range(begun(size, codes, words, places)):
+        word = words[places[k]]
         while word != _NONE:
-            lowest = word & (~word + _ONE)
-            word ^= lowest
-            i = 8 * w + int((lowest * _PLACES) >> _TOP)
+            i = 8 * places[k] + lowest(word)
+            word &= word - _ONE
             code = codes[8 + i]
             if code == LONG and state.units == 0.0:
                 enter(t + i + shared.lag, state, shared)
@@ -115,7 +121,7 @@ def scan(t: int, codes: Bytes, words: Records, state: Records, shared: Tables) -
                 leave(t + i + shared.lag, state, shared)
 
 
-@part
+@step
 def enter(f: int, state: Records, shared: Tables) -> None:
     """Buy with all cash at bar `f`."""
     if f >= len(shared.close):
@@ -142,7 +148,7 @@ def enter(f: int, state: Records, shared: Tables) -> None:
     state.slippage += abs(price - row.base) * quantity
 
 
-@part
+@step
 def leave(x: int, state: Records, shared: Tables) -> None:
     """Sell everything at bar `x`."""
     if x >= len(shared.close):
@@ -164,7 +170,7 @@ def leave(x: int, state: Records, shared: Tables) -> None:
     state.since = x
 
 
-@part
+@step
 def rest(f: int, state: Records) -> None:
     """Account for the bars before `f` on which nothing was held."""
     if f <= state.since:
@@ -173,24 +179,11 @@ def rest(f: int, state: Records) -> None:
     state.worth += cash * (f - state.since)
     if cash >= state.peak:
         rise(cash, state.since, f - 1, state)
-    elif cash / state.peak - 1.0 < state.depth:
+    elif cash < state.floor and cash / state.peak - 1.0 < state.depth:
         sink(cash, state.since, state.since, state)
 
 
-@part
-def sink(worth: float, first: int, last: int, state: Records) -> None:
-    """Take a new deepest drawdown, whose bar is from `first` to `last`."""
-    state.depth = worth / state.peak - 1.0
-    state.level = state.peak
-    state.fell_from = state.top
-    state.fell_first = first
-    state.fell_last = last
-    state.fell_cash = state.cash
-    state.fell_units = state.units
-    state.recovered = -1
-
-
-@part
+@step
 def extremes(f: int, x: int, shared: Tables) -> tuple[float, float]:
     """Return the highest and the lowest close of the bars from `f` to before `x`."""
     first, last = f // BLOCK, (x - 1) // BLOCK
@@ -203,14 +196,14 @@ def extremes(f: int, x: int, shared: Tables) -> tuple[float, float]:
         return high, low
     high, low = shared.bars[f].high_to_end, shared.bars[f].low_to_end
     for k in range(first + 1, last):
-        block = shared.blocks[k]
+        block = shared.blocks[0, k]
         high = block.high if block.high > high else high
         low = block.low if block.low < low else low
     row = shared.bars[x - 1]
     return max(high, row.high_so_far), min(low, row.low_so_far)
 
 
-@part
+@step
 def hold(x: int, state: Records, shared: Tables) -> float:
     """Account for the bars before `x` on which all was held; return the equity of the last."""
     cash, units, f = state.cash, state.units, state.since
@@ -221,14 +214,13 @@ def hold(x: int, state: Records, shared: Tables) -> float:
     state.total += end.gains - second.gains
     state.squares += end.squares - second.squares
     state.below += end.below - second.below
+    high, low = bounds(f, x, shared.blocks)
+    if cash + units * high < state.peak and cash + units * low > state.floor:
+        return cash + units * shared.close[x - 1]  # type: ignore[no-any-return]
     high, low = extremes(f, x, shared)
     if cash + units * high >= state.peak:
         for t in range(f, x):
-            worth = cash + units * shared.close[t]
-            if worth >= state.peak:
-                rise(worth, t, t, state)
-            elif worth / state.peak - 1.0 < state.depth:
-                sink(worth, t, t, state)
+            look(cash + units * shared.close[t], t, state)
     else:
         worth = cash + units * low
         if worth / state.peak - 1.0 < state.depth:
@@ -236,20 +228,7 @@ def hold(x: int, state: Records, shared: Tables) -> float:
     return cash + units * shared.close[x - 1]  # type: ignore[no-any-return]
 
 
-@part
-def trough(state: Records, shared: Tables) -> int:
-    """Return the bar of the deepest drawdown; -1 is none."""
-    first = state.fell_first
-    if state.fell_units != 0.0:
-        while first < state.fell_last:
-            worth = state.fell_cash + state.fell_units * shared.close[first]
-            if worth / state.level - 1.0 <= state.depth:
-                break
-            first += 1
-    return first  # type: ignore[no-any-return]
-
-
-@part
+@step
 def finish(state: Records, shared: Tables, row: Floats) -> int:
     """Account for the last span and write the statistics; return 1 where they are not exact."""
     bars = len(shared.close)
@@ -259,4 +238,4 @@ def finish(state: Records, shared: Tables, row: Floats) -> int:
     else:
         rest(bars, state)
     scale = Scale(bars, shared.cash, shared.periods)
-    return write_row(last, trough(state, shared), state, scale, row)
+    return write_row(last, trough(state, shared.close), state, scale, row)

@@ -56,7 +56,10 @@ def equity(state: Records, place: Records) -> float:
 @step
 def decide(target: float, worth: float, state: Records, place: Records, terms: Terms) -> None:
     """Put an order in the place of what is pending, or none, as ``simulate.decide``."""
-    delta = decided(target, state.units, place.mark, worth, place.traded, terms)
+    if target == 0.0 and place.mark > 0.0 and terms.sizing.lot == 0.0:
+        delta = -state.units  # what `decided` comes to
+    else:
+        delta = decided(target, state.units, place.mark, worth, place.traded, terms)
     place.waits = delta != 0.0
     place.goal = target
     place.side = 1.0 if delta > 0.0 else -1.0
@@ -71,6 +74,9 @@ def attempt(base: float, state: Records, place: Records, terms: Terms) -> None:
     place.mark = base
     place.waits = 0
     worth, sizing = equity(state, place), terms.sizing
+    if place.goal == 0.0 and sizing.at_fill > 0.0 and sizing.lot == 0.0:
+        close_out(base, state, place, terms)
+        return
     want = Want(place.goal, place.side, state.units)
     quote = Quote(base, 0.0, math.inf)
     quantity = place.wanted
@@ -80,6 +86,18 @@ def attempt(base: float, state: Records, place: Records, terms: Terms) -> None:
         quantity = min(quantity, affordable(want, quantity, quote, worth, 0.0, place.traded, terms))
     if quantity > 0.0:
         price = fill_price(quote, place.side, quantity, terms.costs)
+        execute(place.side, quantity, (base, price), False, state, place, terms)
+
+
+@step
+def close_out(base: float, state: Records, place: Records, terms: Terms) -> None:
+    """Fill an order for a target of 0: what `sized` and `affordable` come to is all that is held.
+
+    Nothing, where a stop was before it.
+    """
+    quantity = -state.units * place.side
+    price = fill_price(Quote(base, 0.0, math.inf), place.side, quantity, terms.costs)
+    if quantity > 0.0 and price > 0.0:
         execute(place.side, quantity, (base, price), False, state, place, terms)
 
 

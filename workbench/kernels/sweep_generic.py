@@ -17,7 +17,7 @@ from workbench.kernels.codes import Floats, Market, Terms
 from workbench.kernels.compile import jit, part
 from workbench.kernels.simulate import Curves, new_curves, play
 from workbench.kernels.statistics import curve, traffic, trip_figures
-from workbench.kernels.sweep_signals import FLAT, LONG, SHORT, Rules, signals
+from workbench.kernels.sweep_signals import FLAT, LONG, SHORT, Rules, answer
 from workbench.kernels.trips import Carried, round_trips
 
 __all__ = ["Setting", "run_rules", "run_targets"]
@@ -64,7 +64,7 @@ def run_rules(begin: int, end: int, rules: Rules, shared: Setting, table: Floats
     meaning = np.full(4, math.nan)
     meaning[LONG], meaning[FLAT], meaning[SHORT] = 1.0, 0.0, -1.0
     for p in range(begin, end):
-        signals(p, 0, rules, stack, codes)
+        answer(p, 0, rules, stack, codes)
         for t in range(bars):
             targets[t, 0] = meaning[codes[t]]
         book = new_book(shared.cash, 1)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.kernels.codes import Floats, Integers
-from workbench.kernels.compile import jit, part
+from workbench.kernels.compile import jit, step
 
 __all__ = [
     "AND", "FLAT", "GE", "GT", "KEEP", "KNOWN", "LONG", "NOT", "OR", "SHORT", "XOR", "Rules",
-    "latest", "signals",
+    "Words", "answer", "begun", "latest", "lowest",
+    "signals",
 ]  # fmt: skip
 
 GT, GE, KNOWN, AND, OR, XOR, NOT = 0, 1, 2, 3, 4, 5, 6
@@ -27,8 +28,13 @@ KEEP, LONG, FLAT, SHORT = 0, 1, 2, 3
 """The answer for a bar: no opinion, or what to hold."""
 
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 NOTHING: Bytes = np.zeros(0, np.uint8)
 _TILE = 2048
+# The place of the lowest byte of a word that is 1: each byte's number at the top after the shift.
+_PLACES = np.uint64(sum(k << (61 - 8 * k) for k in range(8)))
+_TOP = np.uint64(61)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Rules(NamedTuple):
@@ -69,7 +75,7 @@ class Rules(NamedTuple):
     opening: Bytes = NOTHING
 
 
-@part
+@step
 def compare(op: int, left: Floats, right: Floats, out: Bytes) -> None:
     """Answer a comparison of two rows."""
     if op == GT:
@@ -80,7 +86,7 @@ def compare(op: int, left: Floats, right: Floats, out: Bytes) -> None:
             out[i] = left[i] >= right[i]
 
 
-@part
+@step
 def exceeds(op: int, left: Floats, right: float, out: Bytes) -> None:
     """Answer whether a row is above a number."""
     if op == GT:
@@ -91,7 +97,7 @@ def exceeds(op: int, left: Floats, right: float, out: Bytes) -> None:
             out[i] = left[i] >= right
 
 
-@part
+@step
 def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
     """Answer whether a row is below a number."""
     if op == GT:
@@ -102,7 +108,7 @@ def falls_short(op: int, left: float, right: Floats, out: Bytes) -> None:
             out[i] = left >= right[i]
 
 
-@part
+@step
 def is_known(first: int, row: Floats, out: Bytes) -> None:
     """Answer where a row is no NaN; it is none from `first` on."""
     if first <= 0:
@@ -112,7 +118,7 @@ def is_known(first: int, row: Floats, out: Bytes) -> None:
         out[i] = row[i] == row[i]
 
 
-@part
+@step
 def join(op: int, out: Bytes, other: Bytes) -> None:
     """Join two answers into the first."""
     if op == AND:
@@ -126,14 +132,14 @@ def join(op: int, out: Bytes, other: Bytes) -> None:
             out[i] = out[i] ^ other[i]
 
 
-@part
+@step
 def turn(out: Bytes) -> None:
     """Say yes for no."""
     for i in range(len(out)):
         out[i] = 1 - out[i]
 
 
-@part
+@step
 def ask(p: int, begin: int, end: int, t: int, rules: Rules, stack: Bytes) -> int:
     """Run the program between two ends for bars from `t`; return the bar it is known from.
 
@@ -178,6 +184,12 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
         To work in.
     out : ndarray of uint8, shape (bars,)
     """
+    answer(p, t, rules, stack, out)
+
+
+@step
+def answer(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
+    """Do what `signals` does, as a step of a kernel."""
     if rules.states_known:
         opinions(p, t, rules, stack, out)
     else:
@@ -186,7 +198,7 @@ def signals(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
         out[0] = rules.opening[p]
 
 
-@part
+@step
 def judge(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     """Write the answers of a rule that has an opinion from where its rows are known."""
     bars = len(out)
@@ -214,7 +226,7 @@ def judge(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     add_flat(out[begin:], yes[begin:])
 
 
-@part
+@step
 def opinions(p: int, t: int, rules: Rules, stack: Bytes, out: Bytes) -> None:
     """Write the answers of a rule that states where it has an opinion."""
     yes = stack[0]
@@ -247,7 +259,7 @@ def latest(until: int, rules: Rules, out: Bytes) -> None:
         while end > 0 and out[p] == KEEP:
             begin = max(end - _TILE, 0)
             size = end - begin
-            signals(p, begin, rules, stack[:, :size], codes[:size])
+            answer(p, begin, rules, stack[:, :size], codes[:size])
             for i in range(size - 1, -1, -1):
                 if codes[i] != KEEP:
                     out[p] = codes[i]
@@ -255,7 +267,38 @@ def latest(until: int, rules: Rules, out: Bytes) -> None:
             end = begin
 
 
-@part
+@step
+def begun(size: int, codes: Bytes, words: Words, places: Integers) -> int:
+    """Mark the bars on which an opinion begins; return in how many words of eight there are any.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8
+        The answers from the eighth on; the seventh is the one before them.
+    words : ndarray of uint64
+        A byte per bar is written, 1 or 0.
+    places : ndarray of int64, longer than `words`
+        The words in which there are any.
+    """
+    marks = words.view(np.uint8)
+    count = (size + 7) // 8
+    words[count - 1] = _NONE
+    for i in range(size):
+        marks[i] = (codes[8 + i] != codes[7 + i]) & (codes[8 + i] != KEEP)
+    found = 0
+    for w in range(count):  # written where it may be one, kept where it is
+        places[found] = w
+        found += words[w] != _NONE
+    return found
+
+
+@step
+def lowest(word: np.uint64) -> int:
+    """Return the number of the first byte of a word that is 1."""
+    return int(((word & (~word + _ONE)) * _PLACES) >> _TOP)
+
+
+@step
 def add_short(out: Bytes, yes: Bytes) -> None:
     """Answer SHORT where another answer is yes and this one not yet LONG."""
     # From 0 on: with another begin the compiler looks for negative places, one by one.
@@ -263,7 +306,7 @@ def add_short(out: Bytes, yes: Bytes) -> None:
         out[i] |= (yes[i] & (out[i] ^ LONG)) * SHORT
 
 
-@part
+@step
 def add_flat(out: Bytes, yes: Bytes) -> None:
     """Answer FLAT where another answer is yes and there is none yet."""
     for i in range(len(out)):

@@ -14,7 +14,18 @@ from workbench.kernels.book import Records
 from workbench.kernels.codes import Floats
 from workbench.kernels.compile import part, step
 
-__all__ = ["STATE", "Scale", "add_return", "end_trip", "new_states", "rise", "write_row"]
+__all__ = [
+    "STATE",
+    "Scale",
+    "add_return",
+    "end_trip",
+    "look",
+    "new_states",
+    "rise",
+    "sink",
+    "trough",
+    "write_row",
+]
 
 STATE = np.dtype(
     [
@@ -33,6 +44,7 @@ STATE = np.dtype(
         ("peak", "f8"),
         ("top", "i8"),
         ("depth", "f8"),
+        ("floor", "f8"),  # an equity above which the deepest drawdown stays as it is
         # of the deepest drawdown: its peak, the bars among which its trough is, what was held there
         ("level", "f8"),
         ("fell_from", "i8"),
@@ -52,6 +64,8 @@ STATE = np.dtype(
     align=True,
 )
 
+_NOISE = 1e-9
+
 
 class Scale(NamedTuple):
     """What turns sums into figures: bars, the cash at the start, bars per year."""
@@ -68,6 +82,7 @@ def new_states(count: int, cash: float) -> Records:
     for j in range(count):
         states[j].cash = cash
         states[j].peak = cash
+        states[j].floor = floor_of(cash, 0.0)
         states[j].top = -1
         states[j].fell_first = -1
     return states
@@ -92,12 +107,55 @@ def end_trip(profit: float, state: Records) -> None:
 
 
 @step
+def floor_of(peak: float, depth: float) -> float:
+    """Return an equity above which a drawdown from a peak is less deep."""
+    return peak * (1.0 + depth) * (1.0 + _NOISE) if peak > 0.0 else math.inf
+
+
+@step
 def rise(worth: float, first: int, last: int, state: Records) -> None:
     """Take a new peak, reached at bar `first` and last seen at `last`."""
     if state.recovered < 0:
         state.recovered = first
     state.peak = worth
+    state.floor = floor_of(worth, state.depth)
     state.top = last
+
+
+@step
+def sink(worth: float, first: int, last: int, state: Records) -> None:
+    """Take a new deepest drawdown, whose bar is from `first` to `last`."""
+    state.depth = worth / state.peak - 1.0
+    state.floor = worth * (1.0 + _NOISE)
+    state.level = state.peak
+    state.fell_from = state.top
+    state.fell_first = first
+    state.fell_last = last
+    state.fell_cash = state.cash
+    state.fell_units = state.units
+    state.recovered = -1
+
+
+@step
+def look(worth: float, t: int, state: Records) -> None:
+    """Take a new peak or a new deepest drawdown, if bar `t` is one."""
+    if worth >= state.peak:
+        rise(worth, t, t, state)
+    elif worth < state.floor and worth / state.peak - 1.0 < state.depth:
+        sink(worth, t, t, state)
+
+
+@step
+def trough(state: Records, closes: Floats) -> int:
+    """Return the bar of the deepest drawdown; -1 is none."""
+    first = state.fell_first
+    if state.fell_units != 0.0:
+        while first < state.fell_last:
+            worth = state.fell_cash + state.fell_units * closes[first]
+            if worth / state.level - 1.0 <= state.depth:
+                break
+            first += 1
+    return first  # type: ignore[no-any-return]
 
 
 @part

@@ -16,7 +16,8 @@ from workbench.backtest.stats import NAMES
 from workbench.errors import UsageError, nearest
 from workbench.kernels.sweep_events import run_events, run_plain
 from workbench.kernels.sweep_generic import Setting, run_rules, run_targets
-from workbench.kernels.sweep_spans import run_spans, run_spans_of, together
+from workbench.kernels.sweep_held import Prices, together
+from workbench.kernels.sweep_spans import run_spans, run_spans_of
 from workbench.kernels.sweep_tables import Tables, tables
 from workbench.research.sight import Sight
 from workbench.research.templates import Template
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.backtest.engine import Simulation
-    from workbench.kernels.book import Records
     from workbench.kernels.sweep_signals import Rules
     from workbench.research.grid import Grid
     from workbench.strategy.base import Strategy
@@ -129,14 +129,14 @@ class Engine:
         return tables(ours.market, ours.terms, ours.cash, self._periods)
 
     @cached_property
-    def _bars(self) -> Records:
+    def _prices(self) -> Prices:
         return together(self.simulation.market)
 
     @property
     def memory(self) -> int:
         """Bytes that a rule's points need beyond bars and statistics, at most."""
         bars = len(self.simulation.bars)
-        shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else bars * 32
+        shared = sum(a.nbytes for a in self._tables[:3]) if self.name == "events" else bars * 64
         workers = self.threads * bars * 41
         return shared + workers + self._rows
 
@@ -178,7 +178,7 @@ class Engine:
 
     def _run(self, targets: Floats, row: Floats) -> None:
         """Write the statistics of any targets into a row."""
-        if not self._is_spanned or run_spans_of(targets, self._bars, self._setting, row):
+        if not self._is_spanned or run_spans_of(targets, self._prices, self._setting, row):
             run_targets(targets[None], self._setting, row[None])
 
     def blocks(self, points: Integers, most: int = 0) -> Iterator[tuple[Integers, Floats]]:
@@ -268,13 +268,13 @@ class Engine:
         if self.name == "events" and is_long:
             run_events(begin, end, rules, self._tables, table)
         elif self._is_spanned:
-            run_spans(begin, end, rules, self._bars, self._setting, table)
+            run_spans(begin, end, rules, self._prices, self._setting, table)
         for at in np.flatnonzero(np.isnan(table[begin:end, 0])).tolist():
             self._run_rule(begin + at, rules, table)
 
     def _run_rule(self, k: int, rules: Rules, table: Floats) -> None:
         given = (k, k + 1, rules)
-        if not self._is_spanned or run_spans(*given, self._bars, self._setting, table):
+        if not self._is_spanned or run_spans(*given, self._prices, self._setting, table):
             run_rules(*given, self._setting, table)
 
 
