@@ -133,8 +133,10 @@ class TradingAccount:
         self.day = DayStart.of(self.journal, self.equity(), self.clock.now())
 
     def look_at_the_day(self) -> None:
-        """Begin a new day where one has come."""
+        """Begin a new day where one has come, and keep how high the equity was in this one."""
         now = self.clock.now()
+        if not self.manager.is_ready:
+            return
         day = self.day.on(now, self.equity())
         if day != self.day:
             self.note_day(day)
@@ -288,6 +290,7 @@ class TradingAccount:
         return self.oversight.context(
             self.prices(),
             self.day.equity,
+            day=(self.day.day, self.day.high),
             seen=market.heard,
             every=market.every,
             phases=market.phases(self.clock.now()),

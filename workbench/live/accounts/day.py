@@ -1,9 +1,9 @@
-"""The equity that a day began with, through restarts."""
+"""The equity that a day began with, and its highest since, through restarts."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -17,33 +17,49 @@ __all__ = ["DayStart"]
 
 @dataclass(frozen=True, slots=True)
 class DayStart:
-    """The equity a day began with; in the journal, so that a restart does not forget a loss."""
+    """The equity a day began with; in the journal, so that a restart does not forget a loss.
+
+    Parameters
+    ----------
+    day : date
+        In UTC.
+    equity, high : Decimal
+        At its beginning, and the highest that was seen since.
+    """
 
     day: date
     equity: Decimal
+    high: Decimal
 
     @classmethod
     def of(cls, journal: Journal, equity: Decimal, now: datetime) -> DayStart:
         """Return today's start as the journal has it; else it is now."""
         events = tables.events
         with journal.database.read() as connection:
-            body = connection.execute(
-                select(events.c.body)
-                .where(events.c.book == journal.book, events.c.order_id == _key(now.date()))
-                .order_by(events.c.seq)
-                .limit(1)
-            ).scalar()
-        if body is None:
-            return cls(now.date(), equity)
-        return cls(now.date(), Decimal(json.loads(body)["equity"]))
+            asked = select(events.c.body).where(
+                events.c.book == journal.book, events.c.order_id == _key(now.date())
+            )
+            first = connection.execute(asked.order_by(events.c.seq).limit(1)).scalar()
+            last = connection.execute(asked.order_by(events.c.seq.desc()).limit(1)).scalar()
+        if first is None or last is None:
+            return cls(now.date(), equity, equity)
+        start = Decimal(json.loads(first)["equity"])
+        high = Decimal(json.loads(last).get("high", start))
+        return cls(now.date(), start, max(start, high, equity))
 
     def on(self, now: datetime, equity: Decimal) -> DayStart:
-        """Return the start of the day of `now`: this one, or a new one at `equity`."""
-        return self if now.date() == self.day else DayStart(now.date(), equity)
+        """Return the day of `now`: this one, its high brought up to date, or a new one."""
+        if now.date() != self.day:
+            return DayStart(now.date(), equity, equity)
+        return self if equity <= self.high else replace(self, high=equity)
 
     def note(self) -> dict[str, str]:
         """Return what is put into the journal."""
-        return {"date": self.day.isoformat(), "equity": format(self.equity, "f")}
+        return {
+            "date": self.day.isoformat(),
+            "equity": format(self.equity, "f"),
+            "high": format(self.high, "f"),
+        }
 
     @property
     def about(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -77,7 +77,7 @@ class Oversight:
         self._capabilities: Capabilities | None = None
         self._core: OrderCore | None = None
         self._activity, self._breakers, self._halting = Activity(), Breakers(), Halting()
-        self._day: tuple[Decimal, Decimal] | None = None
+        self._day: tuple[object, Decimal] | None = None
 
     def gate(self, capabilities: Capabilities | None = None) -> Gate:
         """Return the gate of the limits in force and of what the venue can do."""
@@ -99,6 +99,7 @@ class Oversight:
         prices: Mapping[str, Decimal],
         day_start: Decimal,
         *,
+        day: tuple[date, Decimal] | None = None,
         seen: Mapping[str, datetime] | None = None,
         every: Mapping[str, timedelta] | None = None,
         phases: Mapping[str, Phase] | None = None,
@@ -111,6 +112,8 @@ class Oversight:
             Last known, by symbol.
         day_start : Decimal
             Equity when the session began.
+        day : tuple of date and Decimal, optional
+            Which day it is, and the highest equity that is known of it.
         seen : mapping of str to datetime, optional
             When each symbol was last heard of.
         every : mapping of str to timedelta, optional
@@ -122,10 +125,11 @@ class Oversight:
         rates = rates_of(prices, self.currency)
         equity = ledger.books.worth(prices, self.currency, rates).value
         resting = ledger.open_orders()
-        if self._day is None or self._day[0] != day_start:
-            self._day = (day_start, max(day_start, equity))
+        name, high = day or (day_start, day_start)
+        if self._day is None or self._day[0] != name:
+            self._day = (name, max(day_start, high))
             self._breakers.new_day()
-        self._day = (day_start, max(self._day[1], equity))
+        self._day = (name, max(self._day[1], equity))
         reserved, aimed = under_way(resting, ledger.reserved, prices, equity)
         return Context(
             equity=equity,
@@ -178,23 +182,27 @@ class Oversight:
         if self.book.reload():
             self._renew_gate()
         self.switch.reload()
+        now = self._clock.now()
+        if manager.is_ready:
+            self._break(now, context())
+        step = self._halting.step(manager.core.ledger, self.switch, now)
+        for order_id in step.cancels:  # also where trading is off: no risk comes of it
+            await manager.cancel(order_id, "trading was halted")
         if not manager.is_ready:
             return
-        now, about = self._clock.now(), context()
-        trip = self._breakers.check(
-            self.book.limits, now, equity=about.equity, day_start=about.day_start_equity
-        )
-        if trip is not None:
-            self.switch.raise_to(trip.level, actor=f"breaker {trip.name}", reason=trip.reason)
-        step = self._halting.step(manager.core.ledger, self.switch, now)
-        for order_id in step.cancels:
-            await manager.cancel(order_id, "trading was halted")
         for close in step.closes:
             intent = closing_intent(name("flat"), close, now)
             if self._capabilities is not None:
                 intent = self._capabilities.fitted(intent)
             await manager.propose(intent, context(), HaltLevel.FLATTEN)
         self.is_proven = Halting.is_proven(manager.core.ledger, self.switch)
+
+    def _break(self, now: datetime, about: Context) -> None:
+        trip = self._breakers.check(
+            self.book.limits, now, equity=about.equity, day_start=about.day_start_equity
+        )
+        if trip is not None:
+            self.switch.raise_to(trip.level, actor=f"breaker {trip.name}", reason=trip.reason)
 
     def _renew_gate(self) -> None:
         if self._core is not None:

@@ -20,8 +20,8 @@ def leave(run: LiveRun) -> None:
     Nothing of it keeps an engine from stopping: what cannot be done, on a full disk say, is told.
     """
     account = run.account
-    run.save()
     try:
+        run.save()
         save_live(run)
         if any(not one.skipped for one in run.decisions):
             reconcile(run, settings=account.settings).tell(account.bus)
