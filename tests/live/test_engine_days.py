@@ -16,6 +16,7 @@ import workbench as wb
 from workbench.bus.memory import MemoryBus
 from workbench.config import RiskLimits, load_settings
 from workbench.core.clock import EventClock
+from workbench.core.parent import ParentState
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
 from workbench.errors import UsageError
@@ -153,6 +154,38 @@ async def test_what_is_held_at_the_close(settings, at_close):
     assert sides[:2] == ["buy", "sell"]
     assert found[1][1] <= datetime(2024, 1, 2, 21, tzinfo=UTC)  # within the session
     assert all(at.day == 3 for _, at in found[2:])
+
+
+class OutAtTheBell(wb.Strategy):
+    """Buys at 20:50 below the market, and wants to be flat from the last bar of the session on."""
+
+    def targets(self, bars):
+        at = bars.index.hour * 100 + bars.index.minute
+        return pd.Series([0.5 if 2050 <= t < 2059 else 0.0 for t in at], index=bars.index)
+
+
+async def test_at_the_close_what_is_open_is_canceled_and_the_last_bar_is_decided_again(settings):
+    deployment = Deployment(
+        strategy=OutAtTheBell(), symbols=("AAPL",), timeframe="1m", at_close="cancel",
+        costs=wb.Costs(max_participation=1e-5), execution="iceberg:display=1,minutes=600",
+    )  # fmt: skip
+
+    def look(engine):
+        ledger = engine.account.ledger
+        decided = {one.label: one.skipped for one in engine.runs["OutAtTheBell"].decisions}
+        return list(ledger.executions.values()), decided
+
+    found, decided = await run(
+        settings, a_session(), deployment, look, calendar="XNYS"
+    )  # fmt: skip
+    assert found[0].state is ParentState.CANCELED
+    assert found[0].reason == "the session is over"
+    assert found[0].since == datetime(2024, 1, 2, 21, tzinfo=UTC)
+    last = pd.Timestamp("2024-01-02 20:59", tz="UTC")
+    assert decided[last].startswith("the session is over")
+    (sold,) = found[1:]
+    assert sold.parent.side.value == "sell"
+    assert sold.parent.start == datetime(2024, 1, 3, 14, 31, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,10 @@ class TargetDecider:
         if memory.pending == order_id:
             memory.pending = None
 
+    def leg(self, symbol: str) -> str | None:
+        """Return the order that closes a position because of a stop, while it is open."""
+        return self._of(symbol).leg
+
     def exits(self, symbol: str, order_id: str) -> None:
         """Learn that a stop closes the position: its target may not be entered again."""
         memory = self._of(symbol)

@@ -108,22 +108,27 @@ class Carrier:
         if not cell.units or not account.manager.is_ready or account.failure:
             return ""
         others = self._open_of(hit.column)
-        if any(order.reduce_only for order in others):
+        leg = pilot.decider.leg(hit.column)
+        if any(order.reduce_only or order.order_id == leg for order in others):
             return ""  # it is being closed already
         names = [*self._parents_of(hit.column), *(order.order_id for order in others)]
         if not await self._end(names, hit.column) or not cell.units:
             return ""
         name = self._stop_name(hit)
+        symbol, quantity = pilot.traded(hit.column), decimal(abs(cell.units), "quantity")
+        held = account.ledger.books.position(symbol).quantity
+        # others of the account may hold the other side: it closes what is ours all the same
+        is_all = held * (1 if cell.units > 0 else -1) >= quantity
         intent = Intent(
             intent_id=name,
             run_id=pilot.run_id,
             strategy=owner(pilot.strategy, hit.column),
-            symbol=pilot.traded(hit.column),
+            symbol=symbol,
             side=Side.SELL if cell.units > 0 else Side.BUY,
             decided_at=hit.time,
-            quantity=decimal(abs(cell.units), "quantity"),
+            quantity=quantity,
             reference_price=decimal(hit.level, "price"),
-            reduce_only=True,
+            reduce_only=is_all,
             reason=f"{hit.kind} stop at {hit.level:g}, watched here",
         )
         pilot.orders[name] = hit.column

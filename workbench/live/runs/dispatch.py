@@ -86,8 +86,17 @@ class Dispatch:
 
     async def end_rows(self, line: Line) -> None:
         """Deal with the rows whose bars are over by now."""
-        for row in line.rows.advance(self._account.clock.now()):
-            await self._row(line, row)
+        async with line.turn:
+            for row in line.rows.advance(self._account.clock.now()):
+                await self._row(line, row)
+
+    async def close_sessions(self) -> None:
+        """Cancel what is open of runs that want it so, where the market is closed."""
+        now = self._account.clock.now()
+        for line in self.lines:
+            for run in line.runs:
+                if run.deployment.at_close == "cancel" and line.is_closed(now):
+                    await run.cancel_orders("the session is over")
 
     async def settle(self) -> None:
         """Wait until all that was told is decided on and the venue has answered."""
@@ -120,8 +129,9 @@ class Dispatch:
 
     async def _act(self, line: Line, event: Event) -> None:
         if isinstance(event, Bar):
-            for row in line.put(event):
-                await self._row(line, row)
+            async with line.turn:
+                for row in line.put(event):
+                    await self._row(line, row)
         elif isinstance(event, Quote):
             self.price(event, line.source)
         if isinstance(event, Quote | Trade):
@@ -138,7 +148,3 @@ class Dispatch:
             run.offer(row)
             if self._is_serial:
                 await run.settled()
-        if line.is_last(row):
-            for run in line.runs:
-                if run.deployment.at_close == "cancel":
-                    await run.cancel_orders("the session is over")

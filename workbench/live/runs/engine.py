@@ -142,6 +142,8 @@ class Engine:
             if not self._is_serial:
                 self._tasks.append(self._watched(self._run_housekeeping(), "housekeeping"))
                 self._tasks.append(self._watched(self._run_reconciling(), "reconciliation"))
+                self._tasks.append(self._watched(self._run_rows(), "rows"))
+                self._tasks.append(self._watched(self._run_journal(), "journal"))
                 work = account.executing.run(self._tick)
                 self._tasks.append(self._watched(work, "execution"))
         except BaseException:
@@ -275,9 +277,21 @@ class Engine:
     async def _run_housekeeping(self) -> None:
         while True:
             await asyncio.sleep(self._tick)
-            for line in self.lines:
-                await self._dispatch.end_rows(line)
             await self._keep_house()
+
+    async def _run_rows(self) -> None:
+        # beside the housekeeping: a history that does not answer must not hold up a halt
+        while True:
+            await asyncio.sleep(self._tick)
+            await asyncio.gather(*(self._dispatch.end_rows(line) for line in self.lines))
+
+    async def _run_journal(self) -> None:
+        """See that the journal is whole, once, and then that it stays ours."""
+        journal = self.account.journal
+        await asyncio.to_thread(journal.scan)
+        while True:
+            await asyncio.sleep(self._tick)
+            await asyncio.to_thread(journal.check)
 
     async def _run_reconciling(self) -> None:
         # beside the housekeeping: a venue that does not answer must not hold up a halt
@@ -293,6 +307,7 @@ class Engine:
     async def _keep_house(self) -> None:
         self.account.look_at_the_day()
         await self.account.enforce_halt()
+        await self._dispatch.close_sessions()
 
     def _learn(self, step: Any) -> None:
         for run in self.runs.values():

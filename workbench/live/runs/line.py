@@ -31,6 +31,7 @@ History = Callable[[datetime, datetime], pd.DataFrame]
 """Gives the bars of a line with ``start <= time < end``."""
 
 _TIMEOUT = 60.0
+_FRESH = timedelta(seconds=15)
 
 
 class Line:
@@ -56,6 +57,8 @@ class Line:
         Why the window is not to be trusted at present; empty where it is.
     counts : Counter
         ``duplicates``, ``late``, ``gaps`` and ``filled`` bars.
+    turn : Lock
+        Held while rows are admitted, so that none overtakes one that waits for the past.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Line:
         self.gap = ""
         self.is_over = False
         self.counts: Counter[str] = Counter()
+        self.turn = asyncio.Lock()
         self.settle: Callable[[], Awaitable[None]] = _nothing
         self._history = history
         self._hours = Hours()
@@ -158,6 +162,23 @@ class Line:
         if self.calendar == ALWAYS or not self.timeframe.is_intraday:
             return False
         return self._hours.open_since(self.calendar, row.known) is None
+
+    def is_closed(self, now: datetime) -> bool:
+        """Whether its market has sessions, and none is open."""
+        return self._hours.open_since(self.calendar, now) is None
+
+    def why_not(self, row: Row, deployment: Deployment, now: datetime) -> str:
+        """Return why a deployment may not act upon a row now; empty where it may."""
+        warmup, have = deployment.strategy.warmup, len(self.window.index(row.label))
+        if have <= warmup:
+            return f"warming up: {have} of {warmup + 1} bars"
+        if self.gap:
+            return self.gap
+        if deployment.at_close == "cancel" and self.is_last(row):
+            return "the session is over: it is decided again in the next one"
+        if now - row.known > max(self.timeframe.delta, _FRESH):
+            return f"stale: known at {row.known:%H:%M:%S}, seen at {now:%H:%M:%S}"
+        return ""
 
     def is_due(self, sizing: Sizing | None, row: Row) -> bool | None:
         """Whether a period that orders wait for ends with this bar; None where they do not."""

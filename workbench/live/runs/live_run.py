@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.core.fill import Fill
 from workbench.core.money import decimal
-from workbench.core.order import Order
+from workbench.core.order import Order, Pending
 from workbench.core.parent import Parent, ParentState
 from workbench.core.quote import Quote
 from workbench.core.trade import Trade
@@ -195,7 +195,7 @@ class LiveRun:
         """Cancel what is open of it, and end what is worked in parts."""
         await self.account.executing.end_of(self.record.run_id, reason)
         for order in self.account.ledger.open_orders():
-            if order.run_id == self.record.run_id:
+            if order.run_id == self.record.run_id and order.pending is not Pending.CANCEL:
                 await self.account.manager.cancel(order.order_id, reason)
 
     def close(self) -> None:
@@ -298,17 +298,9 @@ class LiveRun:
 
     def _why_not(self, row: Row) -> str:
         """Return why this row is seen and not acted upon; empty where it is."""
-        now, line = self.account.clock.now(), self.line
         if self.account.failure or not self.account.manager.is_ready:
             return f"trading is off: {self.account.failure or 'not recovered yet'}"
-        warmup, have = self.deployment.strategy.warmup, len(line.window.index(row.label))
-        if have <= warmup:
-            return f"warming up: {have} of {warmup + 1} bars"
-        if line.gap:
-            return line.gap
-        if now - row.known > max(line.timeframe.delta, timedelta(seconds=15)):
-            return f"stale: known at {row.known:%H:%M:%S}, seen at {now:%H:%M:%S}"
-        return ""
+        return self.line.why_not(row, self.deployment, self.account.clock.now())
 
     def _mark(self, closes: dict[str, float]) -> None:
         traded = self.deployment.columns
