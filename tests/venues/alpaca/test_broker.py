@@ -64,6 +64,25 @@ async def test_an_amount_is_bought_in_parts_of_a_share(venue, order):
     assert (await venue.broker.fills())[0].quantity == D("2.505")
 
 
+@pytest.mark.parametrize(("first", "second"), [("buy", "sell"), ("sell", "buy")])
+async def test_the_refusal_of_an_order_that_turns_a_position_says_what_to_send(
+    venue, order, first, second
+):
+    await venue.broker.submit(order(first, "5"))
+    venue.move(99, 100)
+    turn = order(second, "8")
+    with pytest.raises(RefusedError, match=r"close them first, and send the 3 that") as caught:
+        await venue.broker.submit(turn)
+    assert caught.value.facts["outcome"] == "refused"
+    assert await venue.broker.order(turn.order_id) is None
+    await venue.broker.submit(order(second, "5"))
+    venue.move(99, 100)
+    await venue.broker.submit(order(second, "3"))
+    venue.move(99, 100)
+    (held,) = await venue.broker.positions()
+    assert abs(held.quantity) == 3
+
+
 async def test_parts_of_a_share_are_not_sold_short(venue, order):
     venue.move(99, 101)
     for wish in (order("sell", "0.5"), order("sell", "0.5", symbol="BTC/USD", tif=TimeInForce.GTC)):

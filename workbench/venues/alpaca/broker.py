@@ -13,6 +13,7 @@ from workbench.config import Settings
 from workbench.core.account import Account
 from workbench.core.capabilities import Capabilities, IdScope, Kept
 from workbench.core.fill import Fill
+from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Order, OrderState, OrderType, TimeInForce
 from workbench.core.ports import Update
 from workbench.core.position import Position
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 _STREAMS = {True: "wss://paper-api.alpaca.markets", False: "wss://api.alpaca.markets"}
 _PAPER_NUMBERS = "PA"
+_TOO_MUCH = "insufficient qty available"
 _SAME = ("symbol", "side", "type", "extended_hours", "protection", "reduce_only")
 
 
@@ -150,7 +152,7 @@ class AlpacaBroker:
             told = await self._send(Ask.SUBMIT, "POST", "/orders", request_of(fit))
         except RefusedError as error:
             if error.facts.get("outcome") != Outcome.DUPLICATE.value:
-                raise
+                raise await self._explained(fit, error) from None
             return await self._existing(fit)
         return self._acknowledged(told, fit)
 
@@ -283,6 +285,24 @@ class AlpacaBroker:
                 order_id=order.order_id,
                 sent=False,
             )
+
+    async def _explained(self, order: Order, refused: RefusedError) -> RefusedError:
+        """Return a refusal with what to do, where the order would have turned a position."""
+        if _TOO_MUCH not in refused.message:
+            return refused
+        try:
+            held = (await self._ask(lambda: self.reads.held(order.symbol))).quantity
+        except UnavailableError:
+            return refused
+        after = MONEY.add(held, MONEY.multiply(order.quantity or ZERO, order.side.sign))
+        if held * after >= 0:
+            return refused
+        return RefusedError(
+            f"{refused.message}; no order turns a position there, and {held:f} are held: close "
+            f"them first, and send the {abs(after):f} that are to be "
+            f"{'long' if after > 0 else 'short'} once that order is filled",
+            **refused.facts,
+        )
 
     async def _existing(self, order: Order) -> Order:
         """Return the order that the venue has under this id already: proof that it exists."""

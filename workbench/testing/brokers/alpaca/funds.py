@@ -26,15 +26,12 @@ def afford(venue: SimVenue, order: Order, notional: Decimal | None) -> None:
     """
     quantity = float(order.quantity or 0)
     held = venue.state.book.cell(order.symbol).units
+    if held * (held + float(order.side.sign) * quantity) < 0:
+        raise _too_much(order, abs(held))
     if order.side is Side.SELL:
         is_whole = order.quantity is not None and quantity == int(quantity)
         if quantity > held and not (is_whole and "/" not in order.symbol):
-            raise Refused(
-                403,
-                40310000,
-                f"insufficient qty available for order (requested: {order.quantity}, "
-                f"available: {held})",
-            )
+            raise _too_much(order, held)
         return
     price = _price(venue, order) * (1.0 if order.limit_price is not None else _AHEAD)
     need = float(notional) if notional is not None else quantity * price
@@ -55,6 +52,11 @@ def a_part(venue: SimVenue, symbol: str, random: Random) -> float:
         if slot.order.symbol == symbol and slot.remaining > 1.0
     ]
     return float(random.randint(1, int(max(wanted)))) if wanted else math.inf
+
+
+def _too_much(order: Order, held: float) -> Refused:
+    said = f"insufficient qty available for order (requested: {order.quantity}, available: {held})"
+    return Refused(403, 40310000, said)
 
 
 def _price(venue: SimVenue, order: Order) -> float:
