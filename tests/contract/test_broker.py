@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from workbench.core.ports import Broker
 from workbench.core.quote import Quote
 from workbench.core.signal import Side
 from workbench.errors import OutcomeUnknownError, RefusedError, UnavailableError
-from workbench.testing.brokers.exchanges.under_test import EXCHANGES, ExchangeUnderTest
+from workbench.testing.brokers.exchanges.under_test import EXCHANGES, PERPETUALS, ExchangeUnderTest
 from workbench.testing.brokers.venue import AlpacaUnderTest, SimUnderTest, VenueUnderTest
 from workbench.trading.books import Books
 from workbench.venues.sim.broker import Faults, SimBroker
@@ -34,7 +34,7 @@ VENUES = {
     "alpaca": AlpacaUnderTest,
 } | {
     name: partial(ExchangeUnderTest, name, fee=Decimal("0.001"))
-    for name in [*EXCHANGES, "binance-paper"]
+    for name in [*EXCHANGES, *PERPETUALS, "binance-paper"]
 }
 TROUBLES = {"sim": SimUnderTest, "alpaca": AlpacaUnderTest} | dict.fromkeys(
     EXCHANGES, ExchangeUnderTest
@@ -83,7 +83,8 @@ class Bench:
             assert fill.currency == account.currency
             books.apply(fill)
         held = await self.broker.positions()
-        assert books.compare(held, account.cash, account.currency) == []
+        places = self.broker.capabilities.cash_places
+        assert books.compare(held, account.cash, account.currency, places) == []
         for i in range(1, self.count + 1):
             order = await self.broker.order(f"o{i}")
             if order is not None:
@@ -211,6 +212,26 @@ async def test_replace_is_both_or_neither(bench):
     assert [o.order_id for o in await bench.broker.open_orders()] == [new.order_id]
 
 
+async def test_a_post_only_order_rests_or_ends_and_never_takes(bench):
+    if not bench.broker.capabilities.post_only:
+        pytest.skip(f"{bench.broker.name} has no post-only orders")
+    bench.move(100)
+    facts = {"type": OrderType.LIMIT, "post_only": True}
+    with suppress(RefusedError):
+        await bench.broker.submit(bench.order(limit_price=Decimal(105), **facts))
+    bench.move(100)
+    ended = await bench.broker.order("o1")
+    assert ended is None or ended.state in (OrderState.REJECTED, OrderState.CANCELED)
+    assert await bench.broker.fills() == []
+    resting = await bench.broker.submit(bench.order(limit_price=Decimal(95), **facts))
+    bench.move(100)
+    assert resting.state.is_open
+    assert await bench.broker.fills() == []
+    bench.move(90)
+    assert (await bench.broker.order("o2")).state is OrderState.FILLED
+    await bench.invariants()
+
+
 async def test_fills_since(bench):
     for _ in range(3):
         await bench.broker.submit(bench.order(quantity="1"))
@@ -239,6 +260,9 @@ async def test_what_the_record_lacks_is_refused_before_it_is_sent(bench):
     wishes += [{"tif": tif} for tif in TimeInForce if tif not in able.tifs]
     if not able.sizes_targets:
         wishes.append({"quantity": None, "target": Decimal("0.5")})
+    if not able.post_only:
+        kind = {"type": OrderType.LIMIT, "limit_price": Decimal(90)}
+        wishes.append({"post_only": True, **kind})
     if not able.extended_hours:
         wishes.append({"extended_hours": True})
     assert wishes, "a venue that can do everything needs no record"

@@ -35,6 +35,7 @@ def test_a_quantity_a_target_or_a_notional():
         ({"quantity": Decimal(1), "type": OrderType.LIMIT}, "needs a limit price"),
         ({"quantity": Decimal(1), "type": OrderType.STOP_LIMIT}, "needs a limit price"),
         ({"quantity": Decimal(1), "type": OrderType.STOP}, "needs a stop price"),
+        ({"quantity": Decimal(1), "post_only": True}, "post_only is of limit orders"),
         ({"quantity": Decimal(1), "limit_price": Decimal(-1)}, "limit_price must be positive"),
     ],
 )

@@ -66,6 +66,8 @@ class Capabilities:
         Whether more may be sold than is held.
     extended_hours : bool
         Whether an order may ask for the hours before and after the session.
+    post_only : bool
+        Whether a limit order may ask to rest or to end, and never to take.
     request_lifetime : timedelta
         After which a request that was under way can no longer be taken.
     lookup_lag : timedelta
@@ -103,6 +105,7 @@ class Capabilities:
     sizes_notional: bool = False
     shorts: bool = False
     extended_hours: bool = False
+    post_only: bool = False
     request_lifetime: timedelta = timedelta(seconds=60)
     lookup_lag: timedelta = timedelta(seconds=5)
     fill_lag: timedelta = timedelta(seconds=5)
@@ -193,6 +196,7 @@ class Capabilities:
                 kept=self.kept(order.symbol, is_whole=_is_whole(order)),
             ),
             "orders of an amount" if order.notional and not self.sizes_notional else "",
+            "post-only orders" if order.post_only and not self.post_only else "",
             "hours outside the session" if order.extended_hours and not self.extended_hours else "",
         ]
         if asked and order.reduce_only and not self.cancels_each_other:

@@ -63,4 +63,5 @@ def _drafted(order: Order) -> Any:
     copy.venue_order_id = order.venue_order_id
     copy.parent_id = order.parent_id
     copy.reason = order.reason
+    copy.post_only = order.post_only
     return copy

@@ -219,6 +219,8 @@ class Intent:
         Whether it may also be filled before and after the session.
     slice : Slice, optional
         Which part of a larger order it is; its id is then the slice's.
+    post_only : bool
+        Whether a limit order may only rest: one that would be filled at once ends instead.
     """
 
     intent_id: str
@@ -240,6 +242,7 @@ class Intent:
     notional: Decimal | None = None
     reason: str = ""
     slice: Slice | None = None
+    post_only: bool = False
 
     def __post_init__(self) -> None:
         if (self.quantity, self.target, self.notional).count(None) != 2:
@@ -252,6 +255,11 @@ class Intent:
             raise UsageError(f"a {self.type} order needs a limit price", intent_id=self.intent_id)
         if self.type in (OrderType.STOP, OrderType.STOP_LIMIT) and self.stop_price is None:
             raise UsageError(f"a {self.type} order needs a stop price", intent_id=self.intent_id)
+        if self.post_only and not _may_rest(self):
+            raise UsageError(
+                "post_only is of limit orders that live on: not of other types, nor of ioc and fok",
+                intent_id=self.intent_id,
+            )
         sizes = (self.quantity, self.notional, self.limit_price, self.stop_price)
         for number, value in enumerate(sizes):
             if value is not None and value <= 0:
@@ -307,3 +315,8 @@ class Order:
     venue_order_id: str | None = None
     parent_id: str | None = None
     reason: str = ""
+    post_only: bool = False
+
+
+def _may_rest(order: Intent) -> bool:
+    return order.type is OrderType.LIMIT and order.tif not in (TimeInForce.IOC, TimeInForce.FOK)

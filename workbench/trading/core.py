@@ -335,6 +335,7 @@ class OrderCore(Doubts):
             protection=intent.protection,
             reduce_only=intent.reduce_only,
             extended_hours=intent.extended_hours,
+            post_only=intent.post_only,
             notional=intent.notional,
             reason=judgement.reason or intent.reason,
         )

@@ -330,3 +330,18 @@ def test_a_replacement_is_of_the_units_that_are_left():
     assert (new.quantity, new.filled, market.state(old)) == (8, 0, "replaced")
     market.bar(94, 94, 94, 94)
     assert market.venue.positions()[0].quantity == 12
+
+
+def test_a_post_only_order_ends_where_it_would_take_and_else_fills_as_a_maker():
+    market = Market(costs=Costs(fee=fees.MakerTaker(1, 10)))
+    facts = {"type": OrderType.LIMIT, "post_only": True}
+    taking, resting = (
+        market.send(limit_price=D(101), **facts),
+        market.send(limit_price=D(90), **facts),
+    )
+    market.bar(*CALM)
+    assert (market.state(taking), market.state(resting)) == ("canceled", "working")
+    market.bar(88, 92, 87, 91)  # it gaps through an order that rests
+    (fill,) = market.venue.fills()
+    assert (fill.order_id, market.state(resting)) == (resting, "filled")
+    assert float(fill.fee) == pytest.approx(0.088)  # 1 bps of 880

@@ -47,7 +47,7 @@ class VenueUnderTest(ABC):
     """
 
     name: ClassVar[str]
-    symbol: ClassVar[str] = "AAPL"
+    symbol: str = "AAPL"
     cash: ClassVar[Decimal] = Decimal(100_000)
     unclear: ClassVar[tuple[str, ...]] = ()
     lost: ClassVar[tuple[str, ...]] = ()

@@ -71,6 +71,7 @@ class SimBroker:
         protects=frozenset({"loss", "profit", "trail"}),
         sizes_targets=True,
         shorts=True,
+        post_only=True,
         request_lifetime=timedelta(0),
         lookup_lag=timedelta(0),
         fill_lag=timedelta(0),

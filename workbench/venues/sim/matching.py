@@ -121,6 +121,10 @@ def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
         if reach is None or not is_tradable(reach.open, reach.volume, state.terms.costs):
             continue
         touched = _touch(slot, reach, state.terms.entry)
+        is_new, slot.has_rested = not slot.has_rested, True
+        if is_new and slot.order.post_only and touched is not None and touched[0] == reach.open:
+            state.finish(slot, OrderState.CANCELED, "post only: it would have been filled at once")
+            continue
         if touched is None or _is_stopped_first(state, slot, reach):
             if slot.order.tif in _AT_ONCE and slot.order.type is OrderType.LIMIT:
                 state.finish(slot, OrderState.EXPIRED, "the limit was not within reach")
@@ -132,7 +136,7 @@ def work_resting(state: VenueState, ranges: Mapping[str, Range]) -> None:
         quantity = _sized(state, slot, quote, state.book.equity())
         if quantity > 0.0:
             if is_limit:
-                is_maker = base != reach.open
+                is_maker = base != reach.open or slot.order.post_only
                 filled = _clipped(state, slot, quantity, quote)
                 if is_maker and filled > 0.0:
                     _note_entry(state, slot, base)

@@ -53,6 +53,8 @@ class Slot:
         Most favourable price since a trailing stop was accepted.
     age : int
         Bars it has rested.
+    has_rested : bool
+        Whether the market has been seen since it came, and did not fill it.
     """
 
     order: Order
@@ -65,6 +67,7 @@ class Slot:
     best: float = math.nan
     day: datetime | None = None
     age: int = 0
+    has_rested: bool = False
 
     @property
     def side(self) -> float:
@@ -209,7 +212,7 @@ class VenueState:
             quantity = math.nan if order.quantity is None else float(order.quantity)
             kind = MARKET if order.parent_id is None else _LEGS[order.type]
             plain = evolved(order, {"filled": ZERO, "average_price": None})
-            slot = Slot(plain, kind, quantity, quantity)
+            slot = Slot(plain, kind, quantity, quantity, has_rested=True)
             self.slots[order.order_id] = slot
             if order.state.is_open:
                 self.open[order.order_id] = slot

@@ -27,6 +27,7 @@ _KINDS = {
 _WORDS = {OrderType(kind): word for word, kind in _KINDS.items()}
 _REFUSALS = {
     "funds": (-2010, "Account has insufficient balance for requested action."),
+    "taker": (-2010, "Order would immediately match and take."),
     "duplicate": (-2010, "Duplicate order sent."),
     "symbol": (-1121, "Invalid symbol."),
     "filter": (-1013, "Filter failure: LOT_SIZE"),
@@ -136,10 +137,11 @@ class BinanceServer(ExchangeServer):
             ours: Decimal(said[theirs]) for ours, theirs in prices.items() if theirs in said
         }
         facts["reduce_only"] = said.get("reduceOnly") == "true"
-        if "timeInForce" in said:
+        facts["post_only"] = said["type"] == "LIMIT_MAKER" or said.get("timeInForce") == "GTX"
+        if "timeInForce" in said and not facts["post_only"]:
             facts["tif"] = TimeInForce(said["timeInForce"].lower())
-        symbol = self.symbol(said["symbol"])
-        order = ordered(symbol, said["side"], _KINDS[said["type"]], quantity=quantity, **facts)
+        symbol, kind = self.symbol(said["symbol"]), _KINDS[said["type"].removesuffix("_MAKER")]
+        order = ordered(symbol, said["side"], kind, quantity=quantity, **facts)
         client = said.get("newClientOrderId") or uuid.uuid4().hex
         return self.row(self.book.submit(client, order))
 

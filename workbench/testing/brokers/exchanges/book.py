@@ -28,7 +28,7 @@ class Refused(Exception):
     Parameters
     ----------
     why : str
-        ``"funds"``, ``"duplicate"``, ``"symbol"``, ``"absent"`` or ``"filter"``.
+        ``"funds"``, ``"duplicate"``, ``"symbol"``, ``"absent"``, ``"taker"`` or ``"filter"``.
     """
 
     def __init__(self, why: str) -> None:
@@ -99,6 +99,9 @@ class ExchangeBook:
         Whether more may be sold than is held.
     reuses_ids : bool
         Whether a client id may be used again once its order has ended.
+    cancels_takers : bool
+        Whether an order that may only rest, and would be filled, is taken and ended; else it
+        is refused.
     tell : callable
         Is given each order that changed.
     """
@@ -110,6 +113,7 @@ class ExchangeBook:
     fees_in_quote: bool = False
     can_short: bool = False
     reuses_ids: bool = False
+    cancels_takers: bool = False
     tell: Callable[[Entry], None] = lambda _: None
     entries: list[Entry] = field(default_factory=list)
     trades: list[TradeRow] = field(default_factory=list)
@@ -118,6 +122,7 @@ class ExchangeBook:
         self.venue = SimVenue(self.symbols, self.cash, plain_terms(Costs(max_participation=1.0)))
         self.lock = RLock()
         self._paid: dict[str, Decimal] = {}
+        self._tops: dict[str, Quote] = {}
 
     def submit(self, client: str, order: Order) -> Entry:
         """Take an order.
@@ -134,14 +139,19 @@ class ExchangeBook:
             if known is not None and (known.order.state.is_open or not self.reuses_ids):
                 raise Refused("duplicate")
             self._afford(order)
+            takes = order.post_only and self._takes(order)
+            if takes and not self.cancels_takers:
+                raise Refused("taker")
             number = len(self.entries) + 1
-            placed = replace(order, order_id=f"m{number}")
+            placed = replace(order, order_id=f"m{number}", post_only=False)
             try:
                 taken = self.venue.submit(placed)
             except RefusedError:
                 raise Refused("filter") from None
             entry = Entry(number, client, taken, datetime.now(UTC))
             self.entries.append(entry)
+            if takes:
+                self.venue.cancel(placed.order_id)
             self._settle()
             self.tell(entry)
             return entry
@@ -165,7 +175,8 @@ class ExchangeBook:
         """Let the market move."""
         with self.lock:
             if 0.0 < bid <= ask < math.inf:
-                self.venue.on_quote(Quote(symbol, datetime.now(UTC), bid, ask), size)
+                quote = self._tops[symbol] = Quote(symbol, datetime.now(UTC), bid, ask)
+                self.venue.on_quote(quote, size)
                 self._settle()
 
     def find(self, client: str) -> Entry | None:
@@ -226,6 +237,13 @@ class ExchangeBook:
         price = order.limit_price or decimal(self.price(order.symbol))
         if MONEY.multiply(quantity, price) > units[quote.partition(":")[0]][0]:
             raise Refused("funds")
+
+    def _takes(self, order: Order) -> bool:
+        """Tell whether a limit order would be filled at the last quote."""
+        top, limit = self._tops.get(order.symbol), float(order.limit_price or 0)
+        if top is None:
+            return False
+        return limit >= top.ask if order.side is Side.BUY else limit <= top.bid
 
     def _settle(self) -> None:
         """Tell of what the matching did."""

@@ -39,6 +39,7 @@ class BybitServer(ExchangeServer):
 
     name = "bybit"
     category = "spot"
+    terms = {"cancels_takers": True}  # noqa: RUF012  of a class, never changed
 
     def private(self, asked: Asked) -> Reply | None:
         """Answer a signed call, the clock, and the ticker."""
@@ -104,7 +105,8 @@ class BybitServer(ExchangeServer):
         kind = {(0, 0): "market", (1, 0): "limit", (0, 1): "stop", (1, 1): "stop_limit"}
         names = {"limit_price": "price", "stop_price": "triggerPrice"}
         facts: dict[str, Any] = {n: Decimal(said[o]) for n, o in names.items() if o in said}
-        if "timeInForce" in said:
+        facts["post_only"] = said.get("timeInForce") == "PostOnly"
+        if "timeInForce" in said and not facts["post_only"]:
             facts["tif"] = TimeInForce(said["timeInForce"].lower())
         facts |= {"quantity": Decimal(said["qty"]), "reduce_only": bool(said.get("reduceOnly"))}
         order = ordered(

@@ -29,6 +29,7 @@ _PEM = _PAIR.private_bytes(
 ).decode()
 _REFUSALS = {
     "funds": "INSUFFICIENT_FUND",
+    "taker": "INVALID_LIMIT_PRICE_POST_ONLY",
     "symbol": "INVALID_PRODUCT_ID",
     "filter": "INVALID_SIZE_PRECISION",
 }
@@ -133,6 +134,7 @@ class CoinbaseServer(ExchangeServer):
         facts: dict[str, Any] = {n: Decimal(terms[o]) for n, o in fields.items() if o in terms}
         if not name.startswith("market"):
             facts["tif"] = _TIFS[name.rpartition("_")[2]]
+        facts["post_only"] = bool(terms.get("post_only"))
         symbol = said["product_id"].replace("-", "/")
         kind = kinds.get(name.partition("_")[0], "limit")
         order = ordered(symbol, said["side"], kind, **facts)

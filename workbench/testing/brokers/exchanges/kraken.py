@@ -29,6 +29,7 @@ _KINDS = {
 _WORDS = {OrderType(kind): word for word, kind in _KINDS.items()}
 _REFUSALS = {
     "funds": "EOrder:Insufficient funds",
+    "taker": "EOrder:Post only order",
     "duplicate": "EOrder:Duplicate cl_ord_id",
     "symbol": "EQuery:Unknown asset pair",
     "filter": "EOrder:Order minimum not met",
@@ -127,6 +128,7 @@ class KrakenServer(ExchangeServer):
         facts: dict[str, Any] = dict(zip(names, prices, strict=True))
         if "timeinforce" in said:
             facts["tif"] = TimeInForce(said["timeinforce"].lower())
+        facts["post_only"] = "post" in said.get("oflags", "").split(",")
         quantity, symbol = Decimal(said["volume"]), self._symbol(said["pair"])
         order = ordered(symbol, said["type"], kind, quantity=quantity, **facts)
         entry = self.book.submit(said["cl_ord_id"], order)

@@ -60,6 +60,13 @@ class BinanceUsdmServer(BinanceServer):
             return Reply({"assets": [asset], "positions": []})
         return super().private(asked)
 
+    def refusal(self, why: str, asked: Asked) -> Reply:
+        """Return code and message; some are of perpetuals alone."""
+        if why == "taker":
+            said = "Due to the order could not be executed as maker, it will be rejected."
+            return Reply({"code": -5022, "msg": said}, 400)
+        return super().refusal(why, asked)
+
     def trade_row(self, trade: TradeRow) -> dict[str, Any]:
         """Return an execution as it is listed there."""
         row = super().trade_row(trade)
@@ -70,7 +77,7 @@ class BinanceUsdmServer(BinanceServer):
 class BybitLinearServer(BybitServer):
     """The category ``linear``; what leverage and margin mode were set to is kept."""
 
-    terms = _TERMS
+    terms = {**_TERMS, "cancels_takers": True}  # noqa: RUF012  of a class, never changed
     category = "linear"
 
     def __init__(self, **terms: Any) -> None:

@@ -49,6 +49,7 @@ class ExchangeUnderTest(VenueUnderTest):
         module, _, kind = {**EXCHANGES, **PERPETUALS}[plain].partition(":")
         self.exchange, self._folder = exchange, folder
         self.pair = f"{self.symbol}:USDT" if plain in PERPETUALS else self.symbol
+        self.symbol = self.pair
         self.server: ExchangeServer = getattr(import_module(module), kind)(**terms)
         self.broker: CcxtBroker = self.connect()
 

@@ -66,6 +66,7 @@ class Binance(Dialect):
         tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
         request_lifetime=timedelta(seconds=5),  # the window of a signed request
         lookup_lag=timedelta(seconds=5),
+        post_only=True,
     )
     ids = IdForm(36, ".A-Z:/a-z0-9_-")
     words: ClassVar[Mapping[OrderType, str]] = {
@@ -98,6 +99,8 @@ class Binance(Dialect):
             body |= {"price": f"{order.limit_price:f}", "timeInForce": order.tif.value.upper()}
         if order.stop_price is not None:
             body["stopPrice"] = f"{order.stop_price:f}"
+        if order.post_only:
+            self._rest(body)
         return self.calls["place"], body
 
     def acknowledged(self, answer: Any, client: str) -> tuple[str, Told | None]:
@@ -171,6 +174,11 @@ class Binance(Dialect):
         """Return the exchange's clock."""
         told = self.ask(self.calls["time"])
         return self.read(lambda: int(told["serverTime"]))
+
+    def _rest(self, body: dict[str, Any]) -> None:
+        """Let an order only rest."""
+        body["type"] = "LIMIT_MAKER"
+        del body["timeInForce"]
 
 
 def order_told(row: Any) -> Told:

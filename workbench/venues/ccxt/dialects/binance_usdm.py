@@ -37,6 +37,7 @@ class BinanceUsdm(Binance):
         shorts=True,
         request_lifetime=timedelta(seconds=5),
         lookup_lag=timedelta(seconds=5),
+        post_only=True,
         cash_places=2,  # profits are rounded one by one
     )
     calls: ClassVar[Mapping[str, str]] = {
@@ -53,6 +54,10 @@ class BinanceUsdm(Binance):
         """Return the call that sends an order."""
         method, body = super().request(order, client, pair)
         return method, {**body, "reduceOnly": "true"} if order.reduce_only else body
+
+    def _rest(self, body: dict[str, Any]) -> None:
+        """Let an order only rest: good till it would cross."""
+        body["timeInForce"] = "GTX"
 
     def executions(self, since: datetime, pairs: Iterable[Pair]) -> Sequence[Execution]:
         """Return executions of markets, seven days at once."""

@@ -59,6 +59,7 @@ class Bybit(Dialect):
         tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
         request_lifetime=timedelta(seconds=5),  # the window of a signed request
         lookup_lag=timedelta(seconds=5),
+        post_only=True,
     )
     ids = IdForm(36)
 
@@ -75,7 +76,8 @@ class Bybit(Dialect):
         if order.limit_price is None:
             body |= self._of_market()
         else:
-            body |= {"price": f"{order.limit_price:f}", "timeInForce": order.tif.value.upper()}
+            tif = "PostOnly" if order.post_only else order.tif.value.upper()
+            body |= {"price": f"{order.limit_price:f}", "timeInForce": tif}
         if order.stop_price is not None:
             body |= {"triggerPrice": f"{order.stop_price:f}", **self._of_stop(order)}
         if order.reduce_only and pair.is_contract:

@@ -60,6 +60,7 @@ class Coinbase(Dialect):
         tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
         request_lifetime=timedelta(seconds=120),  # of the token that signs a request
         lookup_lag=timedelta(seconds=5),
+        post_only=True,
     )
     ids = IdForm(36)
     currency = "USD"
@@ -196,7 +197,7 @@ def _configuration(order: Order) -> dict[str, Any]:
         return {name: size}
     size["limit_price"] = f"{order.limit_price:f}"
     if order.stop_price is None:
-        return {_LIMITS[order.tif]: size}
+        return {_LIMITS[order.tif]: {**size, "post_only": True} if order.post_only else size}
     way = "UP" if order.side is Side.BUY else "DOWN"
     stop = {"stop_price": f"{order.stop_price:f}", "stop_direction": f"STOP_DIRECTION_STOP_{way}"}
     return {"stop_limit_stop_limit_gtc": {**size, **stop}}

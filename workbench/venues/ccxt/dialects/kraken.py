@@ -48,6 +48,7 @@ class Kraken(Dialect):
         tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC}),
         request_lifetime=_DEADLINE,
         lookup_lag=timedelta(seconds=5),
+        post_only=True,
     )
     ids = IdForm(18)
     currency = "USD"
@@ -62,7 +63,8 @@ class Kraken(Dialect):
             "ordertype": self.words[order.type],
             "volume": f"{order.quantity:f}",
             "cl_ord_id": client,
-            "oflags": "fciq",  # fees in the quote currency
+            # fees in the quote currency
+            "oflags": "fciq,post" if order.post_only else "fciq",
             "deadline": deadline.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         prices = [price for price in (order.stop_price, order.limit_price) if price is not None]
