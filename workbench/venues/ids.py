@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from workbench.errors import DataError, UnavailableError
+from workbench.errors import DataError, RefusedError, UnavailableError
+from workbench.venues.outcomes import Outcome
 
 __all__ = ["IdForm", "Sent", "SentIds"]
 
@@ -118,12 +119,25 @@ class SentIds:
 
         Raises
         ------
+        RefusedError
+            It stands here already: somebody else is sending it, or has.
         UnavailableError
             The disk would not take it; nothing may be sent.
         """
         sent = Sent(order_id, self.client_id(order_id), symbol)
-        self._put({"order": order_id, "symbol": symbol, "at": sent.at})
-        self._note(sent)
+        with self._lock:
+            if order_id in self.by_order:
+                raise RefusedError(
+                    f"order {order_id} was sent before",
+                    order_id=order_id,
+                    outcome=Outcome.DUPLICATE.value,
+                )
+            self._note(sent)
+        try:
+            self._put({"order": order_id, "symbol": symbol, "at": sent.at})
+        except UnavailableError:
+            self._drop(order_id)
+            raise
 
     def unsent(self, order_id: str) -> None:
         """Put down that an order has certainly not left."""

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from workbench.core.fill import Fill
-from workbench.core.order import OrderState, OrderType, TimeInForce
+from workbench.core.order import Order, OrderState, OrderType, TimeInForce
 from workbench.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -126,6 +126,17 @@ async def test_a_long_id_becomes_one_that_fits(venue, order):
     await again.close()
     await venue.broker.cancel(name)
     assert (await venue.broker.order(name)).state is S.CANCELED
+
+
+async def test_the_same_order_twice_at_once_is_sent_once(venue, order):
+    await venue.broker.connect()
+    wish = order(type=OrderType.LIMIT, limit_price=D(90))
+    told = await asyncio.gather(
+        *(venue.broker.submit(wish) for _ in range(4)), return_exceptions=True
+    )
+    assert venue.sends("o1") == 1
+    assert all(isinstance(one, Order | OutcomeUnknownError) for one in told)
+    assert sum(isinstance(one, Order) for one in told) >= 1
 
 
 async def test_no_funds_is_a_refusal_and_not_an_order(venue, order):

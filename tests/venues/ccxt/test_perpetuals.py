@@ -79,3 +79,14 @@ async def test_a_cancel_and_an_order_of_spot(venue, order):
     assert (await venue.broker.order("o1")).state is OrderState.CANCELED
     with pytest.raises(RefusedError):
         await venue.broker.submit(order(symbol="BTC/USDT", **facts))
+
+
+async def test_a_liquidation_at_bybit_is_an_execution_and_funding_is_none(venue_of, order):
+    venue = venue_of("bybit-linear")
+    venue.move(100, 101)
+    for side in ("buy", "sell", "buy"):
+        await venue.broker.submit(order(side, symbol=PAIR))
+        venue.move(100, 101)
+    first, second, third = (fill.execution_id for fill in await venue.broker.fills())
+    venue.server.kinds |= {second: "BustTrade", third: "Funding"}
+    assert [fill.execution_id for fill in await venue.broker.fills()] == [first, second]

@@ -79,7 +79,11 @@ class Books:
         if known is None:
             return self._stranger(order_id)
         venue_id = self.sent.venue_ids.get(known.client_id)
-        told = self.dialect.find(known, self.pairs.find(known.symbol), venue_id)
+        try:
+            pair = self.pairs.find(known.symbol)
+        except RefusedError as error:  # it is not traded any more: that says nothing of the order
+            raise UnavailableError(error.message, symbol=known.symbol) from None
+        told = self.dialect.find(known, pair, venue_id)
         return None if told is None else self.named(told)
 
     def open_orders(self) -> list[Order]:

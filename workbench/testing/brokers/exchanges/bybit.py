@@ -41,6 +41,10 @@ class BybitServer(ExchangeServer):
     category = "spot"
     terms = {"cancels_takers": True}  # noqa: RUF012  of a class, never changed
 
+    def __init__(self, **terms: Any) -> None:
+        self.kinds: dict[str, str] = {}  # of executions that were no trades of ours
+        super().__init__(**terms)
+
     def private(self, asked: Asked) -> Reply | None:
         """Answer a signed call, the clock, and the ticker."""
         path = asked.path[asked.path.find("/v5/") :]
@@ -131,6 +135,7 @@ class BybitServer(ExchangeServer):
     def _trades(self, said: Mapping[str, Any]) -> dict[str, Any]:
         start, end = int(said["startTime"]), int(said["endTime"])
         rows = [_trade(t) for t in reversed(self.book.trades) if start <= t.ms <= end]
+        rows = [{**row, "execType": self.kinds.get(row["execId"], "Trade")} for row in rows]
         return self._page(rows, said)
 
     def _balances(self) -> dict[str, Any]:

@@ -43,6 +43,7 @@ _STATES = {
     "Rejected": OrderState.REJECTED,
 }
 _TIFS = {"IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
+_NO_TRADES = ("Funding", "Settle", "UNKNOWN")  # liquidations change what is held, these do not
 
 
 class Bybit(Dialect):
@@ -132,7 +133,7 @@ class Bybit(Dialect):
             rows = list(self._pages("privateGetV5ExecutionList", asked))
             found += self.read(
                 lambda rows=rows: [  # type: ignore[misc]
-                    self._trade(row) for row in rows if row.get("execType", "Trade") == "Trade"
+                    self._trade(row) for row in rows if row.get("execType") not in _NO_TRADES
                 ]
             )
             start = end
@@ -227,7 +228,7 @@ def _order(row: Mapping[str, Any]) -> Told:
         (False, True): OrderType.STOP,
         (True, True): OrderType.STOP_LIMIT,
     }
-    reason = str(row.get("rejectReason") or "")
+    reason = str(row.get("rejectReason") or "").removeprefix("EC_NoError")
     return Told(
         client=str(row.get("orderLinkId") or ""),
         venue_id=str(row["orderId"]),
@@ -243,5 +244,5 @@ def _order(row: Mapping[str, Any]) -> Told:
         stop_price=stop,
         tif=_TIFS.get(str(row.get("timeInForce")), TimeInForce.GTC),
         reduce_only=bool(row.get("reduceOnly")),
-        reason=reason if status in _STATES and reason != "EC_NoError" else f"status {status}",
+        reason=reason if status in _STATES else f"status {status}",
     )
