@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.live.decisions.deployment import Deployment
     from workbench.live.runs.engine import Engine
     from workbench.store.deployments import Deployed
+    from workbench.trading.execution.stored import StoredParent
 
 __all__ = ["status", "trade"]
 
@@ -43,6 +44,9 @@ def trade(  # noqa: PLR0913, PLR0917 - an option each
     ] = "sim",
     feed: Annotated[str, typer.Option(help="sim, alpaca, polygon, binance, …")] = "sim",
     account: Annotated[str, typer.Option(help="The name of the book.")] = "desk",
+    execution: Annotated[
+        str, typer.Option(help="How orders are worked in parts: twap:minutes=10,slices=5.")
+    ] = "",
     cash: Annotated[float, typer.Option(help="Of a new account at sim.")] = 1_000_000.0,
     seconds: Annotated[float, typer.Option("--for", help="End by itself; 0 never does.")] = 0.0,
     cancel: Annotated[bool, typer.Option(help="Cancel open orders at the end.")] = False,
@@ -62,6 +66,7 @@ def trade(  # noqa: PLR0913, PLR0917 - an option each
             symbols=tuple(symbols),
             timeframe=timeframe,
             share=share,
+            execution=execution or None,
         )
         for name in strategy
     ]
@@ -76,14 +81,18 @@ def status(
     from workbench.risk.halt import KillSwitch
     from workbench.store.deployments import deployed
     from workbench.store.migrate import open_database
+    from workbench.trading.execution.stored import stored_parents
 
     settings = load_settings()
     with closing(open_database(settings)) as database:
         with database.read() as connection:
             runs = deployed(connection, account or None)
+            parents = stored_parents(connection, account or None)
         say_halts(KillSwitch(database, account or "desk", file=settings.folder("HALT")))
     holder = _holder(settings)
     out.print(facts([("workspace", str(settings.workspace)), ("traded by", holder)]))
+    if parents:
+        out.print(_parents(parents))
     if not runs:
         out.print("No strategy has been at work yet: [bold]workbench trade[/] begins.")
         return
@@ -162,6 +171,22 @@ def _table(runs: list[Deployed], *, is_at_work: bool = True) -> Table:
             json.loads(run.memory).get("stops", ""),
             escape(run.reason),
         )
+    return table
+
+
+def _parents(parents: list[StoredParent]) -> Table:
+    """Lay out what is being worked in parts."""
+    table = Table(header_style="bold", box=None, padding=(0, 1))
+    for name in ("order", "algorithm", "side", "symbol", "filled", "of", "parts", "until", "state"):
+        table.add_column(name, justify="right" if name in ("filled", "of", "parts") else "left")
+    for one in parents:
+        parent = one.parent
+        state = f"{one.state}: {one.reason}" if one.reason else str(one.state)
+        table.add_row(
+            escape(parent.algo_id), parent.algorithm, str(parent.side), escape(parent.symbol),
+            f"{one.filled.normalize():f}", f"{parent.quantity.normalize():f}",
+            str(len(one.parts)), f"{parent.end:%m-%d %H:%M:%S}", escape(state),
+        )  # fmt: skip
     return table
 
 

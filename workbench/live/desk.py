@@ -9,7 +9,8 @@ on the bus; positions, cash, open orders and the kill switch survive a restart.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from workbench.config import Settings
 from workbench.core.order import Order
@@ -17,7 +18,8 @@ from workbench.core.ports import Bus
 from workbench.core.timeframe import Timeframe
 from workbench.costs.costs import Costs
 from workbench.data.synthetic import SyntheticSource
-from workbench.errors import UsageError, nearest
+from workbench.errors import DataError, UsageError, nearest
+from workbench.live.accounts.executed import benchmark_row, execution_row
 from workbench.live.accounts.oversight import Oversight
 from workbench.live.accounts.paper import paper
 from workbench.live.accounts.reconciling import Reconciled
@@ -35,6 +37,7 @@ from workbench.live.runs.strategies import unfinished
 from workbench.risk.context import Context
 from workbench.risk.halt import Halt, KillSwitch
 from workbench.trading.books import Difference
+from workbench.trading.execution.benchmark import measure
 from workbench.venues.sim.broker import Faults
 
 if TYPE_CHECKING:
@@ -215,6 +218,41 @@ class Desk:
             no, now or when the same ``order_id`` was sent before.
         """
         return await self._account.submit(ticket, user)
+
+    def executions(self) -> list[dict[str, Any]]:
+        """Return the orders that are worked in parts as plain JSON values, newest first."""
+        ledger = self._account.ledger
+        return [execution_row(ledger, one) for one in reversed(ledger.executions.values())]
+
+    def execution(self, order_id: str) -> dict[str, Any]:
+        """Return one of them, with what its prices came to beside those of the market.
+
+        Raises
+        ------
+        UsageError
+            There is no such order.
+        """
+        ledger = self._account.ledger
+        found = self._account.executing.executor.execution(order_id)
+        now = self.clock.now()
+        span = min(now, found.parent.end) - found.parent.start
+        seconds = 5 if span < timedelta(minutes=20) else 60
+        count = int((now - found.parent.start).total_seconds() / seconds) + 2
+        bars = self._market.bars(found.parent.symbol, now, seconds, min(count, 5_000))
+        try:
+            told = benchmark_row(measure(ledger, order_id, bars))
+        except DataError:  # no bar of its window is over
+            told = None
+        return {**execution_row(ledger, found), "benchmark": told}
+
+    async def move_execution(
+        self, order_id: str, step: str, reason: str, *, user: str
+    ) -> dict[str, Any]:
+        """Pause an order that is worked in parts, or let it go on; kept with name and reason."""
+        executor = self._account.executing.executor
+        move = executor.pause if step == "pause" else executor.resume
+        await move(order_id, f"{reason or step} ({user})")
+        return execution_row(self._account.ledger, executor.execution(order_id))
 
     async def cancel(self, order_id: str, user: str) -> Order:
         """Ask for an order's end; return it as it then stands, ended where the venue is quick.

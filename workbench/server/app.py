@@ -27,6 +27,7 @@ from workbench.server.routes import (
     books,
     data,
     deployments,
+    executions,
     messages,
     orders,
     research,
@@ -108,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         books.router,
         risk.router,
         deployments.router,
+        executions.router,
         socket.router,
     ):
         app.include_router(router)

@@ -66,6 +66,21 @@ class Bridge:
         authorize(who, "trade")
         return await self.desk.submit(ticket, who.username)
 
+    async def executions(self) -> list[dict[str, Any]]:
+        """Return the orders that are worked in parts, newest first."""
+        return self.desk.executions()
+
+    async def execution(self, order_id: str) -> dict[str, Any]:
+        """Return one of them, measured."""
+        return self.desk.execution(order_id)
+
+    async def move_execution(
+        self, order_id: str, step: str, who: Identity, reason: str
+    ) -> dict[str, Any]:
+        """Pause or resume one; needs the right to trade."""
+        authorize(who, "trade")
+        return await self.desk.move_execution(order_id, step, reason, user=who.username)
+
     async def cancel(self, order_id: str, who: Identity) -> Order:
         """Ask for an order's end, as `Desk.cancel`; needs the right to trade."""
         authorize(who, "trade")

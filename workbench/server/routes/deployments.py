@@ -34,6 +34,7 @@ class DeploymentBody(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._ -]{0,64}$")] = ""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     at_close: Literal["keep", "cancel", "flatten"] = "keep"
+    execution: Annotated[str, Field(pattern=r"^[a-z0-9_:=.,/-]{0,200}$")] = ""
 
 
 class MoveBody(BaseModel):
@@ -54,6 +55,7 @@ async def list_deployments(request: Request) -> list[dict[str, Any]]:
 async def deploy(request: Request, body: DeploymentBody) -> dict[str, Any]:
     """Put a known strategy to work on the paper desk; it outlives a restart of the server."""
     facts = body.model_dump()
+    facts["execution"] = facts["execution"] or None
     known = await run_in_threadpool(find, facts.pop("strategy"))
     one = Deployment(strategy=known(**facts.pop("params")), **facts)
     return at_work_row(await services_of(request).desk.deploy(one, who(request)))

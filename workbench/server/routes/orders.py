@@ -43,6 +43,7 @@ class OrderBody(BaseModel):
     stop_price: Amount | None = None
     tif: Literal["gtc", "day", "ioc"] = "gtc"
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,48}$")] = ""
+    execution: Annotated[str, Field(pattern=r"^[a-z0-9_:=.,/-]{0,200}$")] = ""
 
 
 class HaltBody(BaseModel):
@@ -59,7 +60,8 @@ class HaltBody(BaseModel):
 async def place_order(request: Request, body: OrderBody) -> dict[str, Any]:
     """Place an order on the simulated venue; a refusal names the rule, the number and the limit.
 
-    The same `order_id` sent again is the same order, never a second one.
+    The same `order_id` sent again is the same order, never a second one. With `execution`, such
+    as `twap:minutes=10,slices=5`, it is worked in parts: see `/executions`.
     """
     services = services_of(request)
     try:

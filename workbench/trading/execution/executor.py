@@ -74,7 +74,9 @@ class _Executing:
             There is none of that id.
         """
         if algo_id not in self.executions:
-            raise UsageError(f"no parent {algo_id!r}{nearest(algo_id, self.executions)}")
+            raise UsageError(
+                f"no parent {algo_id[:64]!r}{nearest(algo_id, self.executions)}", missing=True
+            )
         return self.executions[algo_id]
 
     def progress(self, algo_id: str) -> Progress:
