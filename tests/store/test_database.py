@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -142,8 +143,11 @@ def test_files_that_cannot_be_written_are_an_error_of_the_tree(tmp_path):
     for beside in ("write", "lock"):
         url = f"sqlite:///{tmp_path}/{beside}.db"
         (tmp_path / f"{beside}.db.{beside}").mkdir()
-        with pytest.raises(UnavailableError, match="Is a directory"):
-            Writer(open_database(url))
+        with (
+            pytest.raises(UnavailableError, match="Is a directory"),
+            closing(open_database(url)) as database,
+        ):
+            Writer(database)
 
 
 def test_what_contradicts_the_database_is_an_error_of_the_tree(database):
