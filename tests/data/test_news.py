@@ -15,7 +15,7 @@ from workbench.core.message import Message
 from workbench.errors import UnavailableError, UsageError
 from workbench.store.messages import add_messages
 from workbench.store.migrate import open_database
-from workbench.testing.vendors import AlpacaWire
+from workbench.testing.vendors import AlpacaWire, PolygonWire
 from workbench.testing.wire import WireServer, instead
 from workbench.testing.workspace import point_at
 
@@ -116,6 +116,55 @@ def test_a_fetch_that_failed_half_way_is_made_again(vendor):
     with pytest.raises(UnavailableError):
         fetched(day=5)
     assert len(fetched(day=5)) == 16
+
+
+def test_a_fetch_of_years_that_broke_off_goes_on_where_it_came_to(vendor):
+    wire, server = vendor
+    wire.stories = [story(24 * 30 * month) for month in range(35)]
+    years = {"start": "2024-05-01", "end": "2027-05-01", "day": 1200}
+    server.fail(lambda reply: reply, times=2)
+    server.fail(instead("", 500))
+    with pytest.raises(UnavailableError):
+        fetched(**years)
+    asked = len(server.asked)
+    assert fetched(**years) == [f"title {24 * 30 * month}" for month in range(20, 35)]
+    starts = [datetime.fromisoformat(one.query["start"]) for one in server.asked[asked:]]
+    assert min(starts) == story(24 * 30 * 19).published
+    asked = len(server.asked)
+    assert fetched(**years) == []  # one that came to its end is made again: there may be edits
+    assert len(server.asked) == asked + 4
+
+
+def test_no_symbol_of_a_fetch_that_broke_off_is_asked_for_twice(workspace):
+    stories = [story(number, symbols=("AAPL", "IBM")) for number in range(5)]
+    names = [replace(one, vendor_id=f"{one.vendor_id}{s}", symbols=(s,)) for one in stories
+             for s in one.symbols]  # fmt: skip
+    with WireServer(PolygonWire(page=2, stories=names)) as server:
+        point_at(workspace, {"polygon": server}, attempts=1)
+        window = ["AAPL", "IBM"], "2024-05-01", "2024-05-03"
+        server.fail(lambda reply: reply, times=4)
+        server.fail(instead("", 500))
+        with pytest.raises(UnavailableError):
+            wb.fetch_messages(*window, source="polygon")
+        asked = len(server.asked)
+        assert len(wb.fetch_messages(*window, source="polygon")) == 3
+        again = [one.query for one in server.asked[asked:]]
+        assert {one["ticker"] for one in again} == {"IBM"}
+        assert again[0]["published_utc.gte"].startswith("2024-05-01T01:00")
+        assert len(wb.messages()) == 10
+
+
+def test_another_fetch_takes_the_place_of_one_that_broke_off_from_nobody(vendor):
+    wire, server = vendor
+    wire.stories = [story(24 * 30 * month) for month in range(25)]
+    server.fail(lambda reply: reply)
+    server.fail(instead("", 500))
+    with pytest.raises(UnavailableError):
+        fetched(start="2024-05-01", end="2027-05-01", day=1200)
+    assert fetched(start="2026-01-01", end="2026-02-01", day=1200) == ["title 15120"]
+    asked = len(server.asked)
+    assert len(fetched(start="2024-05-01", end="2027-05-01", day=1200)) == 14
+    assert server.asked[asked].query["start"].startswith("2025-01")
 
 
 def test_a_window_beyond_what_was_fetched_leaves_the_days_between_to_be_fetched(vendor):

@@ -48,7 +48,7 @@ def serve(tmp_path):
 
 
 def fetched(source, symbols=("AAPL",), start=START, end=END):
-    return [one for page in source.pages(list(symbols), start, end) for one in page]
+    return [one for page in source.pages(list(symbols), start, end) for one in page.stories]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -19,6 +21,7 @@ from workbench.data.window import When, names_of, window_of
 from workbench.errors import UsageError, nearest
 from workbench.store.messages import add_messages, fetched_until, mark_fetched
 from workbench.store.migrate import open_database
+from workbench.store.news_fetches import finish, reach, unfinished
 from workbench.venues.paging import is_crypto
 
 if TYPE_CHECKING:
@@ -33,6 +36,15 @@ _NEWS = {
     "finnhub": "workbench.venues.finnhub.news:FinnhubNews",
 }
 _WEEK, _DAY = timedelta(days=7), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Symbols fetched together: since when their news are here or asked for, and from where on."""
+
+    begin: datetime
+    place: datetime
+    symbols: list[str]
 
 
 def names() -> tuple[str, ...]:
@@ -57,10 +69,10 @@ def fetch_messages(
 ) -> pd.DataFrame:
     """Fetch news of symbols into the workspace; return what was new.
 
-    Each page is kept as soon as it is there, so that little is lost where the next one
-    fails; what is there already is not kept twice. What comes counts as known from now on,
-    however old it is. How far the news of a symbol were fetched is kept beside them once all
-    pages are here; what came live or with another symbol's news does not count for it.
+    Each page is kept as soon as it is there, and with it how far the news of a symbol were
+    fetched: where the next page fails, the same call goes on from there and asks for nothing
+    again. What is there already is not kept twice. What comes counts as known from now on,
+    however old it is. What came live or with another symbol's news is no history of a symbol.
 
     Parameters
     ----------
@@ -98,13 +110,19 @@ def fetch_messages(
     until = last or now
     found: list[Message] = []
     with closing(open_database(told)) as database:
-        spans = {first: list(wanted)} if first else _spans(database, vendor.name, wanted, until)
-        for begin, names in spans.items():
-            for page in vendor.pages(names, begin, until):
+        parts = _parts(database, vendor.name, wanted, first, until)
+        for part in parts:
+            if part.place >= until:
+                continue
+            for page in vendor.pages(part.symbols, part.place, until):
+                span = part.begin, min(page.until, now)
                 with database.write() as connection:
-                    found += add_messages(connection, page, tells.now())
-            with database.write() as connection:
-                mark_fetched(connection, vendor.name, names, (begin, min(until, now)))
+                    found += add_messages(connection, page.stories, tells.now())
+                    mark_fetched(connection, vendor.name, page.symbols, span)
+                    reach(connection, vendor.name, page.symbols, span)
+        with database.write() as connection:
+            for part in parts:
+                finish(connection, vendor.name, part.symbols, (part.begin, until))
     return frame_of(found)
 
 
@@ -140,18 +158,28 @@ def _usual(symbol: str, settings: Settings) -> str:
     raise UsageError(f"say where news come from: source= is one of {', '.join(_NEWS)}")
 
 
-def _spans(
-    database: Database, source: str, symbols: Sequence[str], until: datetime
-) -> dict[datetime, list[str]]:
-    """Return from when on which symbols are to be fetched."""
+def _parts(
+    database: Database,
+    source: str,
+    symbols: Sequence[str],
+    first: datetime | None,
+    until: datetime,
+) -> list[_Part]:
+    """Return from where on which symbols are to be fetched."""
     with database.read() as connection:
         marks = fetched_until(connection, source, symbols)
-    spans: dict[datetime, list[str]] = {}
+        broken = unfinished(connection, source, symbols)
+    found: dict[tuple[datetime, datetime], list[str]] = {}
     for symbol in symbols:
-        mark = marks.get(symbol)
-        begin = until - _WEEK if mark is None or mark - _DAY >= until else mark - _DAY
-        spans.setdefault(begin, []).append(symbol)
-    return spans
+        begin = first or _begin(marks.get(symbol), until)
+        spans = [one for one in broken.get(symbol, ()) if one[0] <= begin <= one[1] <= until]
+        start, place = max(spans, key=itemgetter(1), default=(begin, begin))
+        found.setdefault((start, place), []).append(symbol)
+    return [_Part(start, place, names) for (start, place), names in found.items()]
+
+
+def _begin(mark: datetime | None, until: datetime) -> datetime:
+    return until - _WEEK if mark is None or mark - _DAY >= until else mark - _DAY
 
 
 def _plain(stamp: pd.Timestamp | None) -> datetime | None:

@@ -18,6 +18,7 @@ from alembic.util import CommandError
 
 import workbench.store.deployments  # their tables belong to the metadata
 import workbench.store.messages
+import workbench.store.news_fetches
 import workbench.store.risk
 import workbench.store.stages
 import workbench.store.users  # noqa: F401

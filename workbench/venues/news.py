@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Protocol
 
 from workbench.core.message import Message
 from workbench.venues.calls import garbled
 
-__all__ = ["NewsSource", "instant", "page_rows"]
+__all__ = ["NewsPage", "NewsSource", "instant", "page_rows", "reached"]
 
 Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewsPage:
+    """News of one request, and how far those of some symbols are here with it.
+
+    Parameters
+    ----------
+    stories : list of Message
+    symbols : tuple of str
+        Whose news the vendor was asked for.
+    until : datetime
+        All news of these symbols from the start asked for up to here, which is exclusive, have
+        come with this page and those before it.
+    """
+
+    stories: list[Message]
+    symbols: tuple[str, ...]
+    until: datetime
 
 
 class NewsSource(Protocol):
@@ -19,12 +40,10 @@ class NewsSource(Protocol):
 
     name: str
 
-    def pages(
-        self, symbols: Sequence[str], start: datetime, end: datetime
-    ) -> Iterator[list[Message]]:
+    def pages(self, symbols: Sequence[str], start: datetime, end: datetime) -> Iterator[NewsPage]:
         """Yield what was published in ``start <= time < end``, each page as soon as it is there.
 
-        A vendor may add what was edited then.
+        A vendor may add what was edited then. The last page of a symbol reaches to `end`.
 
         Raises
         ------
@@ -47,6 +66,22 @@ def page_rows(vendor: str, told: Any, needed: set[str]) -> Rows:
         if not isinstance(row, dict) or any(row.get(name) is None for name in needed):
             raise garbled(vendor, f"news without {', '.join(sorted(needed))}")
     return told
+
+
+def reached(times: Sequence[datetime], before: datetime) -> datetime:
+    """Return how far a page that is not the last one reaches: to its last story.
+
+    Where its stories are not oldest first, it says nothing of what is still to come, and it is
+    `before`, where the page before it came to.
+
+    Examples
+    --------
+    >>> first, second = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
+    >>> reached([first, second], first).day, reached([second, first], first).day
+    (2, 1)
+    """
+    is_ordered = all(one <= other for one, other in pairwise((before, *times)))
+    return times[-1] if times and is_ordered else before
 
 
 def instant(vendor: str, told: Any) -> datetime:

@@ -11,7 +11,7 @@ from workbench.config import Settings
 from workbench.core.message import Message
 from workbench.venues.alpaca.client import VENDOR, AlpacaData
 from workbench.venues.calls import garbled
-from workbench.venues.news import instant, page_rows
+from workbench.venues.news import NewsPage, instant, page_rows, reached
 
 __all__ = ["AlpacaNews", "story"]
 
@@ -33,10 +33,8 @@ class AlpacaNews:
     def __init__(self, settings: Settings) -> None:
         self._data = AlpacaData(settings)
 
-    def pages(
-        self, symbols: Sequence[str], start: datetime, end: datetime
-    ) -> Iterator[list[Message]]:
-        """Yield page after page, oldest first."""
+    def pages(self, symbols: Sequence[str], start: datetime, end: datetime) -> Iterator[NewsPage]:
+        """Yield page after page, those whose last edition is oldest first."""
         own = {symbol.replace("/", ""): symbol for symbol in symbols}
         asked: dict[str, Any] = {
             "symbols": ",".join(own),
@@ -46,10 +44,13 @@ class AlpacaNews:
             "sort": "asc",
             "include_content": "true",
         }
+        until = start
         while True:
             rows, token = self._data.read(("news", "/news"), asked, _page)
             found = [story(row, own) for row in rows]
-            yield [one for one in found if one.at < end]  # it takes the end in
+            until = min(reached([one.at for one in found], until), end) if token else end
+            stories = [one for one in found if one.at < end]  # it takes the end in
+            yield NewsPage(stories, tuple(symbols), until)
             if not token:
                 return
             asked = {**asked, "page_token": token}

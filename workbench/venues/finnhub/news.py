@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from workbench.config import Settings
 from workbench.core.message import Message
 from workbench.errors import UsageError
 from workbench.venues.finnhub.client import VENDOR, open_client
-from workbench.venues.news import instant, page_rows
+from workbench.venues.news import NewsPage, instant, page_rows
 
 __all__ = ["FinnhubNews"]
 
@@ -34,9 +34,7 @@ class FinnhubNews:
     def __init__(self, settings: Settings) -> None:
         self._line, self._client = open_client(settings)
 
-    def pages(
-        self, symbols: Sequence[str], start: datetime, end: datetime
-    ) -> Iterator[list[Message]]:
+    def pages(self, symbols: Sequence[str], start: datetime, end: datetime) -> Iterator[NewsPage]:
         """Yield the news of span after span of one symbol after the other."""
         for symbol in symbols:
             if ":" in symbol or "/" in symbol:
@@ -50,8 +48,10 @@ class FinnhubNews:
                 days = min(_WEEK, (last - first).days + 1)
                 rows, days = self._span(symbol, first, days)
                 found = sorted((_story(row, symbol) for row in rows), key=lambda one: one.published)
-                yield [one for one in found if start <= one.published < end]
                 first += days * _DAY
+                until = min(datetime.combine(first, time(), UTC), end)
+                stories = [one for one in found if start <= one.published < end]
+                yield NewsPage(stories, (symbol,), until)
 
     def _span(self, symbol: str, first: date, days: int) -> tuple[list[dict[str, Any]], int]:
         """Return the news of so many days, or of fewer where there are too many for an answer."""

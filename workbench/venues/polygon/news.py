@@ -9,7 +9,7 @@ from typing import Any
 from workbench.config import Settings
 from workbench.core.message import Message
 from workbench.venues.calls import garbled
-from workbench.venues.news import instant, page_rows
+from workbench.venues.news import NewsPage, instant, page_rows, reached
 from workbench.venues.polygon.client import PolygonClient
 from workbench.venues.polygon.history import ticker_of
 
@@ -35,12 +35,11 @@ class PolygonNews:
     def __init__(self, settings: Settings) -> None:
         self._client = PolygonClient(settings)
 
-    def pages(
-        self, symbols: Sequence[str], start: datetime, end: datetime
-    ) -> Iterator[list[Message]]:
+    def pages(self, symbols: Sequence[str], start: datetime, end: datetime) -> Iterator[NewsPage]:
         """Yield page after page of one symbol after the other, oldest first."""
         own = {ticker_of(symbol): symbol for symbol in symbols}
-        for ticker in own:
+        for ticker, symbol in own.items():
+            until = start
             path: str | None = "/v2/reference/news"
             asked: dict[str, Any] | None = {
                 "ticker": ticker,
@@ -53,7 +52,9 @@ class PolygonNews:
             while path:
                 rows, path = self._client.read(path, asked, _page)
                 asked = None
-                yield [_story(row, own) for row in rows]
+                stories = [_story(row, own) for row in rows]
+                until = reached([one.published for one in stories], until) if path else end
+                yield NewsPage(stories, (symbol,), until)
 
 
 def _page(told: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
