@@ -32,6 +32,18 @@ def test_faults_gaps_and_silence_are_told():
     assert metrics.gaps[0].symbol == metrics.stale[0] == "AAPL"
 
 
+def test_what_a_connection_is_waited_for_is_told_until_all_are_open():
+    metrics = FeedMetrics("x")
+    assert (metrics.state, metrics.advice) == ("new", "")
+    metrics.tell_waiting(1, "connection", "no connection in time")
+    metrics.tell_waiting(2, "connection limit", "end the other one")
+    metrics.tell_open(1)
+    assert metrics.snapshot()["state"] == "waiting: connection limit"
+    assert metrics.snapshot()["advice"] == "end the other one"
+    metrics.tell_open(2)
+    assert (metrics.state, metrics.advice) == ("open", "")
+
+
 def test_a_feed_is_told_of_for_as_long_as_it_lives():
     metrics = FeedMetrics("a feed of a test")
     register(metrics)

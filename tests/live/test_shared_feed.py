@@ -220,6 +220,10 @@ async def test_a_second_connection_is_let_in_once_the_first_is_gone(at_alpaca):
         reader = open_feed([BTC])
         await until(lambda: len(server.asked) >= 4)  # it was not let in, and tries again
         assert server.count == 1
+        metrics = reader.opened.metrics
+        assert metrics.state == "waiting: connection limit"
+        assert "another key" in metrics.advice
     await server.subscribed(2)
+    await until(lambda: metrics.state == "open")
     await server.tell(trade(1))
     assert (await reader.next()).symbol == BTC

@@ -18,9 +18,13 @@ def test_a_feed_of_this_process_is_on_the_page():
     metrics.count("malformed", 3)
     metrics.gap(Gap("X", NOON, NOON))
     metrics.tell_stale(("X",))
+    metrics.tell_waiting(1, "connection limit", "end the other one")
     page = Metrics().page().decode()
     feed = 'feed="a feed on the page"'
     assert f'workbench_feed_messages_total{{{feed},kind="trade"}} 100.0' in page
     assert f'workbench_feed_faults_total{{fault="malformed",{feed}}} 3.0' in page
     assert f'workbench_feed_lag_seconds{{{feed},quantile="0.99"}} 0.5' in page
     assert f"workbench_feed_stale_symbols{{{feed}}} 1.0" in page
+    assert f'workbench_feed_waiting{{{feed},why="connection limit"}} 1.0' in page
+    metrics.tell_open(1)
+    assert f"workbench_feed_waiting{{{feed}" not in Metrics().page().decode()

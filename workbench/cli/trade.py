@@ -11,9 +11,11 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from workbench.cli.research import Parameters, build
 from workbench.cli.show import facts, out
@@ -135,10 +137,22 @@ async def _show(engine: Engine, stopping: asyncio.Event, seconds: float) -> None
     until = loop.time() + (seconds or math.inf)
     with Live(console=out, transient=True, auto_refresh=False) as live:
         while not stopping.is_set() and not engine.account.failure and loop.time() < until:
-            live.update(_table([run.record for run in engine.runs.values()]), refresh=True)
+            table = _table([run.record for run in engine.runs.values()])
+            live.update(Group(table, *_waiting()), refresh=True)
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(1.0, max(until - loop.time(), 0.0))):
                     await stopping.wait()
+
+
+def _waiting() -> list[Text]:
+    """Say which feeds wait for a connection, and what to do."""
+    from workbench.live.market.feed_metrics import running
+
+    return [
+        Text(f"{name}: {metrics.state}. {metrics.advice}", style="yellow")
+        for name, metrics in running().items()
+        if metrics.advice
+    ]
 
 
 def _table(runs: list[Deployed], *, is_at_work: bool = True) -> Table:

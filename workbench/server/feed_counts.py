@@ -19,11 +19,11 @@ class FeedCounts(Collector):
     --------
     >>> [family.name for family in FeedCounts().collect()]
     ['workbench_feed_messages', 'workbench_feed_faults', 'workbench_feed_lag_seconds',
-     'workbench_feed_stale_symbols']
+     'workbench_feed_stale_symbols', 'workbench_feed_waiting']
     """
 
     def collect(self) -> Iterable[Metric]:
-        """Yield messages, faults, lags and silent symbols by feed."""
+        """Yield messages, faults, lags, silent symbols and what is waited for by feed."""
         messages = CounterMetricFamily(
             "workbench_feed_messages", "Events told by a feed.", labels=("feed", "kind")
         )
@@ -38,6 +38,9 @@ class FeedCounts(Collector):
         stale = GaugeMetricFamily(
             "workbench_feed_stale_symbols", "Silent in an open market.", labels=("feed",)
         )
+        waiting = GaugeMetricFamily(
+            "workbench_feed_waiting", "1 where a connection is waited for.", labels=("feed", "why")
+        )
         for name, metrics in running().items():
             told = metrics.snapshot()
             for kind, count in told["by_kind"].items():
@@ -48,4 +51,7 @@ class FeedCounts(Collector):
                 if lag is not None:
                     lags.add_metric((name, f"0.{quantile.removeprefix('p')}"), lag)
             stale.add_metric((name,), len(told["stale"]))
-        return (messages, faults, lags, stale)
+            state, _, why = told["state"].partition(": ")
+            if state == "waiting":
+                waiting.add_metric((name, why), 1)
+        return (messages, faults, lags, stale, waiting)

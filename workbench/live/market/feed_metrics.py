@@ -74,6 +74,8 @@ class FeedMetrics:
         self._lags: deque[float] = deque(maxlen=_KEPT)
         self._gaps: deque[Gap] = deque(maxlen=_KEPT)
         self._stale: tuple[str, ...] = ()
+        self._waiting: dict[int, tuple[str, str]] = {}
+        self._is_open = False
 
     def heard(self, kind: str, lag: float) -> None:
         """Count an event, and the seconds from its time to its arrival."""
@@ -97,6 +99,27 @@ class FeedMetrics:
         with self._lock:
             self._stale = symbols
 
+    def tell_waiting(self, connection: int, why: str, told: str) -> None:
+        """Note what a connection is tried again for, and what is to be said of it."""
+        with self._lock:
+            self._waiting[connection] = (why, told)
+
+    def tell_open(self, connection: int) -> None:
+        """Note that a connection is open, or that it is needed no more."""
+        with self._lock:
+            self._waiting.pop(connection, None)
+            self._is_open = True
+
+    @property
+    def state(self) -> str:
+        """``new`` before anything is told, ``open``, or ``waiting: `` and for what."""
+        return self._standing()[0]
+
+    @property
+    def advice(self) -> str:
+        """What it waits for in full, and what to do; empty where it does not wait."""
+        return self._standing()[1]
+
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """The gaps looked into lately, oldest first."""
@@ -115,8 +138,11 @@ class FeedMetrics:
             lags, kinds = sorted(self._lags), dict(self._kinds)
             faults = {name: self._faults[name] for name in FAULTS}
             gaps, stale = len(self._gaps), self._stale
+        state, advice = self._standing()
         lag = {f"p{share}": _quantile(lags, share / 100) for share in (50, 95, 99)}
         return {
+            "state": state,
+            "advice": advice,
             "messages": sum(kinds.values()),
             "by_kind": kinds,
             **faults,
@@ -124,6 +150,12 @@ class FeedMetrics:
             "stale": stale,
             "lag": lag,
         }
+
+    def _standing(self) -> tuple[str, str]:
+        with self._lock:
+            for why, told in self._waiting.values():
+                return f"waiting: {why}", told
+            return "open" if self._is_open or self._kinds else "new", ""
 
 
 def _quantile(ordered: list[float], share: float) -> float | None:

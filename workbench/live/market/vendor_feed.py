@@ -161,6 +161,8 @@ class VendorFeed(Outlet):
                 await self._listen(line)
             except (UnavailableError, DataError) as error:
                 asked = error.facts.get("retry_after")
+                why = str(error.facts.get("waits_for", "connection"))
+                self.metrics.tell_waiting(id(line), why, error.message)
                 _log.warning("%s: %s", self.name, error.message)
             finally:
                 await self._closed(line)
@@ -196,6 +198,7 @@ class VendorFeed(Outlet):
     def _opened(self, line: _Line) -> None:
         now = self._clock.now()
         line.opened += 1
+        self.metrics.tell_open(id(line))
         if line.opened > 1:
             self.metrics.count("reconnects")
         line.is_mute = False

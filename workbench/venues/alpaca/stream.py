@@ -30,6 +30,11 @@ _MINUTE = timedelta(minutes=1)
 _CHANNELS = {"trades": "trades", "quotes": "quotes", "bars": "bars", "books": "orderbooks"}
 # wrong key, too many symbols, or not in the plan: no later try will do better
 _FINAL = {402, 405, 408, 409, 410}
+_TAKEN = 406
+_TAKEN_MEANS = (
+    "another program, or another event loop of this one, holds the only connection that a key has "
+    "here: end it, or use another key; it is tried again until there is room"
+)
 _NOT_IN_PLAN = {405, 409, 410}  # what was subscribed before stays so
 
 
@@ -140,11 +145,14 @@ class _AlpacaSocket(SharedSocket):
         if message["T"] != "error":
             return
         code, said = message.get("code"), self.endpoint.clean(message.get("msg", ""))
+        if code == _TAKEN:
+            told = f"{said} ({code}): {_TAKEN_MEANS}"
+            raise trouble(VENDOR, told, code=code, waits_for="connection limit")
         if code not in _FINAL:
             raise trouble(VENDOR, f"{said} ({code})", code=code)
-        told = refusal(VENDOR, f"{said} ({code})", code=code)
-        if code not in _NOT_IN_PLAN or not self._answered(told):
-            raise told
+        refused = refusal(VENDOR, f"{said} ({code})", code=code)
+        if code not in _NOT_IN_PLAN or not self._answered(refused):
+            raise refused
 
     def _encode(self, message: Any) -> bytes:
         packed: bytes = msgpack.packb(message)

@@ -108,7 +108,10 @@ class _PolygonConnection(SocketConnection):
             return status
         if is_lacking or status in ("auth_failed", "auth_timeout"):
             raise refusal(VENDOR, f"{said} ({status})", status=status)
-        if status in ("max_connections", "force_disconnect"):
+        if status == "max_connections":
+            told = f"{said} ({status}): end what else is connected with this key; it is tried again"
+            raise trouble(VENDOR, told, status=status, waits_for="connection limit")
+        if status == "force_disconnect":
             raise trouble(VENDOR, f"{said} ({status})", status=status)
         return status
 
