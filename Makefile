@@ -44,7 +44,7 @@ test: env-test ## the whole suite
 
 soak: env-test ## the tests that take many minutes, and the properties on cases never seen
 	HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest tests/property tests/parity tests/kernels
-	$(BIN)/python -m pytest -m soak --soak tests
+	$(BIN)/python -m pytest -m soak --soak -s tests
 
 check: env-test ## ruff, mypy --strict on the package, import-linter
 	@$(BIN)/ruff check .

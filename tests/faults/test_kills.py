@@ -7,6 +7,7 @@ a recovery, and during the recovery from that, are among them.
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from collections import Counter
@@ -21,6 +22,7 @@ from workbench.trading.journal import Journal
 
 DATABASES = ["sqlite", "postgresql"]
 KILLS = 52  # of one street; twice on each database make a bit more than 200
+STREETS = -(-int(os.environ.get("SOAK_KILLS", "1000")) // (len(DATABASES) * (KILLS - 4)))
 RECOVERING = ["opened", "loaded", "written", "answered order", "answered fills",
               "answered open_orders", "before_commit", "recovered"]  # fmt: skip
 
@@ -63,7 +65,7 @@ def test_kills(street, seed):
 
 @pytest.mark.soak
 @pytest.mark.parametrize("url", DATABASES, indirect=True)
-@pytest.mark.parametrize("seed", range(10, 20))
+@pytest.mark.parametrize("seed", range(10, 10 + STREETS))
 def test_a_thousand_kills(street, seed):
     assert sum(kill_often(street, seed, KILLS).values()) >= KILLS - 4
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import Counter
 
 import pytest
 
-from workbench.testing.simulation.campaign import campaign, partly, simulate
+from workbench.testing.simulation.campaign import campaign, simulate
+from workbench.testing.simulation.soak import SEEDS, soak
 
 STEPS = 1_000_000
 PARTS = 4
@@ -24,20 +24,25 @@ def test_a_million_steps_break_no_invariant(part):
 
 @pytest.mark.soak
 def test_a_hundred_million_steps_break_no_invariant():
-    wanted, part = int(os.environ.get("SOAK_STEPS", "100000000")), 500_000
-    parts = [
-        (range(start, start + 1_000_000), None, part)
-        for start in range(10_000_000, 10_000_000 + wanted // part * 1_000_000, 1_000_000)
-    ]
-    steps, crashes, orders, breaches = 0, 0, 0, []
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        for total in pool.imap_unordered(partly, parts):
-            steps, orders = steps + total.steps, orders + total.orders
-            crashes, breaches = crashes + total.crashes, breaches + total.breaches
-    print(f"{steps:,} steps, {orders:,} orders, {crashes:,} crashes, {len(breaches)} breaches")
-    assert breaches == []
-    assert steps >= wanted
-    assert crashes >= wanted // 1_000
+    wanted = int(os.environ.get("SOAK_STEPS", "100000000"))
+    total = soak(int(os.environ.get("SOAK_SEED", "10000000")), wanted)
+    assert total.breaches == []
+    assert total.steps >= wanted
+    assert total.crashes >= wanted // 1_000
+    assert _missing(total.seen, at_least=wanted // 10_000) == []
+
+
+def test_a_campaign_on_every_core_is_the_campaign_of_its_seeds():
+    said = []
+    total = soak(500, 60_000, said.append)
+    assert total.seeds == SEEDS * len(said)
+    assert total == campaign(range(500, 500 + total.seeds))
+    assert said[0].endswith(f"to go on: SOAK_SEED=550 SOAK_STEPS={60_000 - steps(said[0])}")
+    assert said[-1].endswith("SOAK_STEPS=0")
+
+
+def steps(line):
+    return int(line.split(" ")[0].replace(",", ""))
 
 
 def test_the_same_seed_gives_the_same_journal():

@@ -11,7 +11,7 @@ from random import Random
 from workbench.errors import InvariantError, WorkbenchError
 from workbench.testing.simulation.world import Kit, World
 
-__all__ = ["Campaign", "Run", "campaign", "partly", "simulate"]
+__all__ = ["Campaign", "Run", "campaign", "simulate"]
 
 TRADING_MS = 40_000
 # after it has healed: when cancel all must be done, positions right, and all known
@@ -59,6 +59,15 @@ class Campaign:
         self.seen.update(run.seen)
         if run.breach:
             self.breaches.append((run.seed, run.breach))
+
+    def join(self, other: Campaign) -> None:
+        """Count another campaign in."""
+        self.seeds += other.seeds
+        self.steps += other.steps
+        self.orders += other.orders
+        self.crashes += other.crashes
+        self.seen.update(other.seen)
+        self.breaches += other.breaches
 
 
 def simulate(
@@ -135,8 +144,3 @@ def campaign(seeds: Iterable[int], kit: Kit | None = None, steps: int | None = N
         if steps is not None and total.steps >= steps:
             break
     return total
-
-
-def partly(part: tuple[Iterable[int], Kit | None, int | None]) -> Campaign:
-    """Run the part of a campaign that was given to a process of its own."""
-    return campaign(*part)
