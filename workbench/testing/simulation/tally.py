@@ -1,4 +1,4 @@
-"""What fills add up to, counted apart from the ledger."""
+"""What fills and postings add up to, counted apart from the ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from workbench.core.fill import Fill
 from workbench.core.money import ZERO
+from workbench.core.posting import Posting, PostingKind
 from workbench.trading.records import Kind, Record
 
 __all__ = ["Tally"]
@@ -29,11 +30,13 @@ class Tally:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Tally:
-        """Return what the fills among records add up to."""
+        """Return what the fills and postings among records add up to."""
         tally = cls()
         for record in records:
             if record.kind is Kind.FILL:
                 tally.fill(record.value.fill)
+            elif record.kind is Kind.POSTING:
+                tally.post(record.value)
         return tally
 
     def fill(self, fill: Fill) -> None:
@@ -43,3 +46,9 @@ class Tally:
         self.filled[name] = self.filled.get(name, ZERO) + (-units if fill.reverses else units)
         self.held[symbol] = self.held.get(symbol, ZERO) + bought
         self.cash -= bought * fill.price + fill.fee
+
+    def post(self, posting: Posting) -> None:
+        """Count what the venue booked beside executions; of a split it tells the units after it."""
+        self.cash += posting.amount
+        if posting.kind is PostingKind.SPLIT and posting.quantity is not None:
+            self.held[posting.symbol] = posting.quantity

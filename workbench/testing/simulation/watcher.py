@@ -23,7 +23,7 @@ from workbench.testing.simulation.exchange import SYMBOLS, VENUE
 from workbench.testing.simulation.tally import Tally
 from workbench.trading.counting import is_synthetic
 from workbench.trading.ledger import Ledger
-from workbench.trading.records import Kind
+from workbench.trading.records import Kind, Record
 from workbench.trading.snapshot import read_ledger, write_ledger
 from workbench.trading.states import Step as To
 from workbench.trading.steps import Send, Step
@@ -108,6 +108,7 @@ class Watcher:
                 what = "synthetic fill" if is_synthetic(fill) else "fill"
                 seen[what if fill.reverses is None else "taken back"] += 1
             elif kind is not Kind.ORDER:
+                self._booked(record)
                 continue
             order = orders[name]
             self._touched[name] = None
@@ -119,6 +120,11 @@ class Watcher:
             seen["alarm: " + alarm.split(" ", 1)[0]] += 1
             if "was filled for" in alarm:
                 self._flagged.add(alarm.split(" ")[1])
+
+    def _booked(self, record: Record) -> None:
+        if record.kind is Kind.POSTING:
+            self.tally.post(record.value)
+            self.seen[f"posting: {record.value.kind}"] += 1
 
     def _grown(self, step: Step, name: str, filled: Decimal) -> None:
         if filled < self._filled.get(name, ZERO) and not any(
