@@ -14,9 +14,8 @@ from workbench.core.order import Protection
 from workbench.core.ports import Update
 from workbench.core.posting import Posting
 from workbench.core.signal import Side
+from workbench.kernels.called import decided, is_drifted, is_too_small, limit_level
 from workbench.kernels.codes import StopCode, Terms, Want
-from workbench.kernels.entries import limit_level
-from workbench.kernels.rules import decided, is_drifted, is_too_small
 from workbench.venues.sim.floats import FloatBook
 
 __all__ = ["Decision", "TargetDecider", "protection_of"]

@@ -16,8 +16,8 @@ from workbench.core.bar import Bar
 from workbench.core.capabilities import Capabilities
 from workbench.core.order import Protection
 from workbench.core.quote import Quote
+from workbench.kernels.called import stop_hit
 from workbench.kernels.codes import LOSS, MARKET, PROFIT, TRAIL, StopCode
-from workbench.kernels.rules import stop_hit
 from workbench.venues.sim.floats import FloatBook
 
 __all__ = ["Hit", "StopWatch", "is_kept"]

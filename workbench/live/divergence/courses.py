@@ -23,8 +23,8 @@ from workbench.core.ids import client_order_id
 from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType
 from workbench.core.signal import Side
+from workbench.kernels.called import affordable, fee_of, fill_price, is_tradable, sized
 from workbench.kernels.codes import Quote, Want
-from workbench.kernels.rules import affordable, fee_of, fill_price, is_tradable, sized
 from workbench.live.decisions.pilot import Pilot
 from workbench.live.decisions.sizing import Decision
 from workbench.live.divergence.journaled import Execution, Happened, Journaled, Key

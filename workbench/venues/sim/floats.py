@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.core.fill import Fill
 from workbench.core.posting import Posting, PostingKind
-from workbench.kernels.rules import average_after, cash_after
+from workbench.kernels.called import average_after, cash_after
 
 __all__ = ["Cell", "FloatBook"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from workbench.kernels.called import is_tradable
 from workbench.kernels.codes import LIQUIDATION, MARKET, Quote
 from workbench.kernels.margin import borne, called, called_price, path
-from workbench.kernels.rules import is_tradable
 from workbench.venues.sim.matching import Range, leg, protect
 from workbench.venues.sim.state import VenueState
 

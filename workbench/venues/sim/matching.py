@@ -17,6 +17,19 @@ from workbench.core.bar import Bar
 from workbench.core.money import decimal
 from workbench.core.order import Order, OrderState, OrderType, TimeInForce
 from workbench.core.signal import Side
+from workbench.kernels.called import (
+    affordable,
+    allowance,
+    entry_hit,
+    fill_price,
+    fillable,
+    is_stopped_first,
+    is_too_small,
+    is_tradable,
+    limit_price,
+    sized,
+    stop_hit,
+)
 from workbench.kernels.codes import (
     LIQUIDATION,
     LOSS,
@@ -26,17 +39,6 @@ from workbench.kernels.codes import (
     EntryCode,
     Quote,
     Want,
-)
-from workbench.kernels.entries import entry_hit, is_stopped_first, limit_price
-from workbench.kernels.rules import (
-    affordable,
-    allowance,
-    fill_price,
-    fillable,
-    is_too_small,
-    is_tradable,
-    sized,
-    stop_hit,
 )
 from workbench.venues.sim.state import Deal, Slot, VenueState
 

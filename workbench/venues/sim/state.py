@@ -15,8 +15,8 @@ from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType, Protection
 from workbench.core.ports import Update
 from workbench.core.posting import Posting
+from workbench.kernels.called import fee_of, penalty
 from workbench.kernels.codes import LIQUIDATION, LOSS, MARKET, PROFIT, TRAIL, StopCode, Terms
-from workbench.kernels.rules import fee_of, penalty
 from workbench.venues.sim.floats import FloatBook
 from workbench.venues.sim.memory import Memory
 from workbench.venues.sim.statement import Statement
