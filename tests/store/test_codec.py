@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.core.order import Intent, OrderType
+from workbench.core.order import Intent, OrderType, Protection, Slice
 from workbench.core.signal import Side
 from workbench.errors import UsageError
-from workbench.store.codec import decode, dump, encode
+from workbench.store.codec import decode, dump, encode, text
 
 AT = datetime(2024, 5, 2, 13, 30, tzinfo=UTC)
 INTENT = Intent(
@@ -85,3 +85,30 @@ def test_what_would_come_back_as_something_else_is_refused_with_advice(value, ad
     with pytest.raises(UsageError, match=advice) as told:
         dump({"deep": [{"er": value}]})
     assert type(value).__name__ in told.value.message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        INTENT,
+        replace(INTENT, strategy='a "quote", a\nline, \u00e4 and \U0001f600', reduce_only=True),
+        replace(INTENT, decided_at=pd.Timestamp("2024-05-02 09:30", tz="America/New_York")),
+        replace(INTENT, decided_at=AT.replace(microsecond=7)),
+        replace(INTENT, quantity=Cents("3.10"), symbol=np.str_("AAPL")),
+        replace(INTENT, quantity=Decimal("1E+3"), slice=None, reason=""),
+        replace(INTENT, intent_id="twap-7-3-0", slice=Slice("twap-7", 3)),
+        replace(INTENT, protection=Protection(loss=Decimal("0.05"))),
+        {"b": 1.5, "a": [None, "x"]},
+        Side.BUY,
+        "text",
+        True,
+        7,
+    ],
+)
+def test_the_text_is_the_canonical_json_of_the_plain_values(value):
+    assert text(value) == dump(encode(value))
+
+
+def test_an_instant_without_a_zone_is_refused_in_a_text_too():
+    with pytest.raises(UsageError, match="time zone"):
+        text(replace(INTENT, decided_at=AT.replace(tzinfo=None)))

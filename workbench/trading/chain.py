@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from workbench.errors import InvariantError
@@ -56,12 +57,11 @@ def link(head: Head, now: datetime, epoch: int, book: str, record: Record) -> En
     >>> check(entry, START) == Head(1, entry.hash)
     True
     """
-    written = _instant.process_bind_param(now, None)
+    ts, at = _stamped(now)
     said = (
-        head.seq + 1, written or "", epoch, book, record.kind.value, record.order_id,
-        record.body(), head.hash,
+        head.seq + 1, ts, epoch, book, record.kind.value, record.order_id, record.body(), head.hash,
     )  # fmt: skip
-    return Entry(*said, _hash_of(said))
+    return Entry(*said, digest(_text_of(said, at)))
 
 
 def check(entry: Entry, before: Head) -> Head:
@@ -88,12 +88,29 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _hash_of(said: tuple[int, str, int, str, str, str | None, str, str]) -> str:
-    seq, ts, epoch, book, kind, order_id, body, prev = said
+_Said = tuple[int, str, int, str, str, str | None, str, str]
+
+
+def _hash_of(said: _Said) -> str:
+    ts = said[1]
     if (len(ts), ts[10:11], ts[-1:]) != (27, "T", "Z"):
         return ""
+    return digest(_text_of(said, _as_printed(ts)))
+
+
+@lru_cache(16)
+def _stamped(now: datetime) -> tuple[str, str]:
+    ts = _instant.process_bind_param(now, None) or ""
+    return ts, _as_printed(ts)
+
+
+def _as_printed(ts: str) -> str:
     # the instant goes in as Python prints it, as it has from the first journal on
     fraction = "" if ts[19:] == ".000000Z" else ts[19:-1]
-    at = f"{ts[:10]} {ts[11:19]}{fraction}+00:00"
+    return f"{ts[:10]} {ts[11:19]}{fraction}+00:00"
+
+
+def _text_of(said: _Said, at: str) -> str:
+    seq, _, epoch, book, kind, order_id, body, prev = said
     whose = repr(order_id) if order_id == "None" else order_id  # the word is not the absence
-    return digest(f"{seq}|{at}|{epoch}|{book}|{kind}|{whose}|{body}|{prev}")
+    return f"{seq}|{at}|{epoch}|{book}|{kind}|{whose}|{body}|{prev}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +16,7 @@ from workbench.core.fill import Fill
 from workbench.core.order import Order, Protection
 from workbench.core.position import Position
 from workbench.store import tables
-from workbench.store.codec import dump, encode
+from workbench.store.codec import text
 from workbench.store.columns import DecimalText, UtcTime
 from workbench.trading.chain import Entry
 from workbench.trading.ledger import Ledger
@@ -69,7 +69,10 @@ def projected(book: str, records: Iterable[tuple[int, Record]], ledger: Ledger) 
         (tables.cash, _cash_rows(ledger) if money or fills else []),
         (tables.cursors, list(cursors.values())),
     )
-    return [(table, [{"book": book, **row} for row in rows]) for table, rows in found if rows]
+    for _, rows in found:
+        for row in rows:
+            row["book"] = book
+    return [(table, rows) for table, rows in found if rows]
 
 
 def project(connection: Connection, rows: Rows) -> None:
@@ -156,7 +159,12 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if kind is Decimal:
         return _money.process_bind_param(value, None)
-    return _instant.process_bind_param(value, None) if kind is datetime else value
+    return _written(value) if kind is datetime else value
+
+
+@lru_cache(256)
+def _written(value: datetime) -> str | None:
+    return _instant.process_bind_param(value, None)
 
 
 def _intent_row(judged: Verdicted) -> dict[str, Any]:
@@ -164,7 +172,7 @@ def _intent_row(judged: Verdicted) -> dict[str, Any]:
         "intent_id": judged.intent.intent_id,
         "ts": judged.intent.decided_at,
         "outcome": judged.outcome,
-        "body": dump(encode(judged.intent)),
+        "body": text(judged.intent),
         "verdicts": f'{{"chain":{chain_text(judged.verdicts)}}}',
     }
 

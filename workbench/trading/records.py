@@ -17,7 +17,7 @@ from typing import Any
 from workbench.core.order import Intent, Order
 from workbench.core.parent import Parent, ParentEvent, ParentState
 from workbench.core.posting import Posting, PostingKind
-from workbench.store.codec import decode, dump, encode
+from workbench.store.codec import decode, dump, text
 from workbench.trading.states import OrderEvent, Step
 
 __all__ = ["READERS", "Kind", "Record", "Verdicted", "chain_text"]
@@ -79,9 +79,9 @@ class Record:
         if self.kind is Kind.INTENT and self.value.verdicts:
             judged = self.value
             chain = chain_text(judged.verdicts)
-            intent, outcome = dump(encode(judged.intent)), dump(judged.outcome)
+            intent, outcome = text(judged.intent), dump(judged.outcome)
             return f'{{"intent":{intent},"outcome":{outcome},"verdicts":{chain}}}'
-        return dump(encode(self.value))
+        return text(self.value)
 
     @classmethod
     def read(cls, kind: str, body: str, order_id: str | None) -> Record:
@@ -105,19 +105,25 @@ def chain_text(verdicts: tuple[dict[str, str], ...]) -> str:
     >>> chain_text(({"rule": "halt", "outcome": "pass"},))
     '[{"outcome":"pass","rule":"halt"}]'
     """
-    texts = []
-    for one in verdicts:
-        is_plain = len(one) == 2 and one.get("outcome") == "pass"
-        rule = one.get("rule") if is_plain else None
-        text = _PASSED.get(rule) if rule is not None else None
-        if text is None:
-            text = dump(one)
-            if rule is not None:
-                _PASSED[rule] = text
-        texts.append(text)
-    return f"[{','.join(texts)}]"
+    global _last  # noqa: PLW0603 - written twice in a row, and most chains of a run are the same
+    found = _last  # read once: another thread may write it
+    if verdicts is not found[0]:
+        found = _last = (verdicts, f"[{','.join([_verdict_text(one) for one in verdicts])}]")
+    return found[1]
 
 
+def _verdict_text(one: dict[str, str]) -> str:
+    is_plain = len(one) == 2 and one.get("outcome") == "pass"
+    rule = one.get("rule") if is_plain else None
+    found = _PASSED.get(rule) if rule is not None else None
+    if found is None:
+        found = dump(one)
+        if rule is not None:
+            _PASSED[rule] = found
+    return found
+
+
+_last: tuple[tuple[dict[str, str], ...], str] = ((), "[]")
 _PASSED: dict[str, str] = {}
 _VALUES: dict[Kind, type] = {
     Kind.INTENT: Verdicted,
