@@ -38,6 +38,9 @@ from workbench.risk.verdict import Breach, Outcome, Rule, Verdict
 
 __all__ = ["Gate", "Judgement"]
 
+_RUNNING = Verdict("halt", "pass", measured=HaltLevel.RUN.value)
+_FREE = Verdict("reduce_only", "pass")
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -59,6 +62,8 @@ class Judgement:
     @property
     def reason(self) -> str:
         """Why it was refused or trimmed, ``""`` where it passed."""
+        if self.outcome == "pass":
+            return ""
         return "; ".join(v.reason for v in self.verdicts if v.outcome != "pass")
 
 
@@ -84,6 +89,9 @@ class Gate:
         self._plan = [
             (rule, Verdict(rule.name, "pass") if rule.limit is None else None) for rule in rules
         ]
+        # where all are off, every intent that nothing else stops has one and the same chain
+        off = [verdict for _, verdict in self._plan if verdict is not None]
+        self._silent = (_RUNNING, _FREE, *off) if len(off) == len(self._plan) else None
 
     @classmethod
     def of(
@@ -146,12 +154,21 @@ class Gate:
             lot=lot,
         )
 
+    @property
+    def looks(self) -> bool:
+        """Whether a rule is on, so that the account is looked at; a halt looks at it too."""
+        return self._silent is None
+
     def judge(self, intent: Intent, context: Context, halt: HaltLevel = HaltLevel.RUN) -> Judgement:
         """Judge one intent.
 
         A trim of one rule is what the next rules see. A target order is trimmed by lowering
         its target.
         """
+        is_noted = context.activity is not None and context.now is not None
+        is_free = halt is HaltLevel.RUN and not intent.reduce_only
+        if self._silent is not None and is_free and not is_noted:
+            return Judgement(intent, "pass", self._silent)
         wish = Wish.of(intent, context)
         verdicts = [_halted(wish, context, halt), _reduces_only(wish, context)]
         outcome: Outcome = "pass"
@@ -189,7 +206,7 @@ def _halted(wish: Wish, context: Context, halt: HaltLevel) -> Verdict:
             halt is HaltLevel.REDUCE_ONLY or (halt is HaltLevel.FLATTEN and wish.intent.reduce_only)
         )
     ):
-        return Verdict("halt", "pass", measured=halt.value)
+        return _RUNNING if halt is HaltLevel.RUN else Verdict("halt", "pass", measured=halt.value)
     return Verdict(
         "halt", "refuse", f"trading is halted: {halt.value.replace('_', ' ')}", measured=halt.value
     )
@@ -197,7 +214,7 @@ def _halted(wish: Wish, context: Context, halt: HaltLevel) -> Verdict:
 
 def _reduces_only(wish: Wish, context: Context) -> Verdict:
     if not wish.intent.reduce_only or wish.reduces(context):
-        return Verdict("reduce_only", "pass")
+        return _FREE
     return Verdict(
         "reduce_only",
         "refuse",

@@ -18,6 +18,7 @@ __all__ = [
     "Verdict",
     "above",
     "exact",
+    "facts_of",
     "in_words",
     "short",
     "sized",
@@ -54,6 +55,24 @@ class Verdict:
             return {"rule": self.rule, "outcome": "pass"}  # most of them; this is on a hot path
         names = ("rule", "outcome", "reason", "unit", "measured", "limit", "quantity")
         return {n: str(v) for n in names if (v := getattr(self, n)) not in ("", None)}
+
+
+def facts_of(verdicts: tuple[Verdict, ...]) -> tuple[dict[str, str], ...]:
+    """Return a chain as plain text fields; of the same chain again, the same ones.
+
+    Examples
+    --------
+    >>> facts_of((Verdict("halt", "pass"),))
+    ({'rule': 'halt', 'outcome': 'pass'},)
+    """
+    global _last  # noqa: PLW0603 - most chains of a run are one and the same object
+    found = _last  # read once: another thread may write it
+    if verdicts is not found[0]:
+        found = _last = (verdicts, tuple([verdict.facts() for verdict in verdicts]))
+    return found[1]
+
+
+_last: tuple[tuple[Verdict, ...], tuple[dict[str, str], ...]] = ((), ())
 
 
 class Rule(Protocol):

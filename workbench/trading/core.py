@@ -24,6 +24,7 @@ from workbench.errors import (
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate, Judgement
 from workbench.risk.halt import HaltLevel
+from workbench.risk.verdict import facts_of
 from workbench.trading.adjust import Adjustment
 from workbench.trading.doubts import UNSENT, Doubts
 from workbench.trading.ledger import Ledger
@@ -299,7 +300,7 @@ class OrderCore(Doubts):
         judgement = held_to_parent(
             self.ledger, self.gate.judge(intent, context, self._level(intent.symbol, halt))
         )
-        facts = tuple(verdict.facts() for verdict in judgement.verdicts)
+        facts = facts_of(judgement.verdicts)
         self._record(
             step,
             _Record(Kind.INTENT, Verdicted(intent, judgement.outcome, facts), intent.intent_id),

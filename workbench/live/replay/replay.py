@@ -32,7 +32,7 @@ from workbench.core.clock import EventClock, WallClock
 from workbench.core.fill import Fill
 from workbench.core.ids import run_id
 from workbench.core.message import Message
-from workbench.core.money import decimal
+from workbench.core.money import ZERO, decimal
 from workbench.costs.costs import Costs
 from workbench.data.message_columns import Told
 from workbench.errors import UsageError
@@ -65,6 +65,8 @@ __all__ = ["Runner", "replay"]
 
 # records that are committed together: the venue is gone when this process is
 _PAGE = 5_000
+# what a gate is given that looks at nothing
+_UNSEEN = Context(ZERO, ZERO)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -314,11 +316,13 @@ class Runner:
 
     def _day_start(self, row: int) -> float:
         """Return the equity at the last close of the day before."""
-        first = int(np.searchsorted(self._days, self._days[row]))
+        first = int(self._days.searchsorted(self._days[row]))
         return float(self.equity[first - 1]) if first else self.simulation.cash
 
     def _context(self, row: int) -> Context:
         ledger, book = self.manager.core.ledger, self.pilot.book
+        if not (self.manager.core.gate.looks or ledger.halted or ledger.quarantined):
+            return _UNSEEN
         resting = ledger.open_orders()
         equity = decimal(book.equity(), "equity")
         prices = {
