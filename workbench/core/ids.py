@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["child_id", "client_order_id", "order_key", "run_id"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]")
+_SEPARATORS = str.maketrans("", "", "-:.")
 
 
 def order_key(time: datetime, symbol: str) -> str:
@@ -21,8 +23,8 @@ def order_key(time: datetime, symbol: str) -> str:
     >>> order_key(datetime(2024, 1, 2, 14, 30, tzinfo=UTC), "BTC/USDT")
     '20240102T143000-BTC.USDT'
     """
-    label = re.sub("[-:.]", "", time.astimezone(UTC).isoformat().removesuffix("+00:00"))
-    return f"{label}-{_UNSAFE.sub('.', symbol)}"
+    label = time.astimezone(UTC).isoformat().removesuffix("+00:00").translate(_SEPARATORS)
+    return f"{label}-{_safe(symbol, '.')}"
 
 
 def client_order_id(run: str, time: datetime, symbol: str) -> str:
@@ -37,7 +39,12 @@ def client_order_id(run: str, time: datetime, symbol: str) -> str:
     if len(plain) <= 48 and "." not in plain:
         return plain
     digest = hashlib.sha256(f"{run}|{time.isoformat()}|{symbol}".encode()).hexdigest()
-    return f"{_UNSAFE.sub('', run)[:12]}-{digest[:32]}"
+    return f"{_safe(run, '')[:12]}-{digest[:32]}"
+
+
+@lru_cache(1024)
+def _safe(text: str, instead: str) -> str:
+    return _UNSAFE.sub(instead, text)
 
 
 def child_id(parent: str, number: int, attempt: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from math import isnan
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _ASKED_AGAIN = 16
+_PAGE = 512
 
 
 class Opinions(Protocol):
@@ -127,23 +128,46 @@ class EventOpinions:
     told: Told | None = None
     known: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        self._silent = np.full(len(self.symbols), np.nan)
+        self._silent.flags.writeable = False
+        self._page: list[list[list[float]]] = []
+        self._first = 0
+
     def at(self, row: int) -> np.ndarray:
-        """Return the targets at the close of bar `row`, as `combined` has them."""
-        self.limits.clear()
-        answers = list(self._answers(row))
+        """Return the targets at the close of bar `row`, as `combined` has them.
+
+        Where the strategy says nothing it is the same array each time, not to be written to.
+        """
+        if self.limits:
+            self.limits.clear()
+        answers = self._answers(row)
         if not answers:
-            return np.full(len(self.symbols), np.nan)
+            return self._silent
         targets, limits = combined(answers, self.symbols, self.strategy.name)
         self.limits.update(limits)
         return targets
 
-    def _answers(self, row: int) -> Iterator[Signal]:
-        for message in self.told.at(row) if self.told is not None else ():
-            yield from signals(self.strategy.on_message(message))
-        for place, symbol in enumerate(self.symbols):
-            fields = self.prices[:, row, place].tolist()
-            if not math.isnan(fields[3]):
-                yield from signals(self.strategy.on_bar(Bar(symbol, self.times[row], *fields)))
+    def _answers(self, row: int) -> list[Signal]:
+        strategy, time, found = self.strategy, self.times[row], []
+        if self.told is not None:
+            for message in self.told.at(row):
+                found += signals(strategy.on_message(message))
+        for symbol, fields in zip(self.symbols, self._prices(row), strict=True):
+            opened, high, low, close, volume = fields
+            if not isnan(close):
+                answer = strategy.on_bar(Bar(symbol, time, opened, high, low, close, volume))
+                if answer is not None:
+                    found += signals(answer)
+        return found
+
+    def _prices(self, row: int) -> list[list[float]]:
+        """Return what a bar has of each symbol; numbers are taken from the array by the page."""
+        place = row - self._first
+        if not 0 <= place < len(self._page):
+            self._first, place = row, 0
+            self._page = self.prices[:, row : row + _PAGE].transpose(1, 2, 0).tolist()
+        return self._page[place]
 
 
 def opinions_of(

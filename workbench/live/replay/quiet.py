@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +35,10 @@ class Quiet:
     def __init__(self, runner: Runner, opinions: Opinions) -> None:
         self._runner, self._opinions = runner, opinions
         self._known = opinions.known
-        self._changes = _changes(opinions.known)
+        self._changes: list[int] = _changes(opinions.known).tolist()
         self._asked = -1
+        self._nothing: NDArray[np.float64] | None = None
+        self._is_whole = not np.isnan(runner.prices[3]).any()
         simulation = runner.simulation
         self._may_be = (
             simulation.terms.sizing.mode == 0.0
@@ -51,18 +54,28 @@ class Quiet:
         last = [pilot.decider.last(column) for column in pilot.columns]
         return self._asked_for(row, last) if self._known is None else self._seen(row, last)
 
-    def wanted(self, row: int) -> NDArray[np.float64]:
-        """Write down the targets of a bar, for which the strategy is asked once."""
+    def wanted(self, row: int) -> NDArray[np.float64] | None:
+        """Write down the targets of a bar, for which the strategy is asked once.
+
+        None where there are none, of no symbol.
+        """
         targets: NDArray[np.float64] = self._runner.targets[row]
-        if row != self._asked:
-            self._asked = row
-            found, out = self._opinions.at(row), self._runner.barred
-            targets[:] = found if out is None else np.where(out[row], 0.0, found)
+        if row == self._asked:
+            return targets
+        self._asked = row
+        found, out = self._opinions.at(row), self._runner.barred
+        if found is self._nothing:
+            return None
+        if out is None and not found.flags.writeable and np.isnan(found).all():
+            self._nothing = found  # it is given again wherever there is nothing
+            return None
+        targets[:] = found if out is None else np.where(out[row], 0.0, found)
         return targets
 
     def _asked_for(self, row: int, last: list[float]) -> int:
         for at in range(row, min(row + _TOGETHER, len(self._runner.targets))):
-            if self._asks(self.wanted(at), last):
+            targets = self.wanted(at)
+            if targets is not None and self._asks(targets, last):
                 return at
         return at + 1
 
@@ -74,11 +87,11 @@ class Quiet:
     def _seen(self, row: int, last: list[float]) -> int:
         known, changes = self._known, self._changes
         # between two changes the first bar speaks for all
-        at = int(np.searchsorted(changes, row, "right"))
+        at = bisect_right(changes, row)
         while known is not None and row < len(known):
             if self._asks(known[row], last):
                 return row
-            row = int(changes[at]) if at < len(changes) else len(known)
+            row = changes[at] if at < len(changes) else len(known)
             at += 1
         return row
 
@@ -90,10 +103,12 @@ class Quiet:
         marks = {}
         # in the order of FloatBook.equity, so that each sum is the same to the bit
         for place, (symbol, cell) in enumerate(book.cells.items()):
-            closes = _filled(runner.prices[3, rows, place], cell.mark)
+            closes = runner.prices[3, rows, place]
+            if not self._is_whole:
+                closes = _filled(closes, cell.mark)
             marks[symbol] = float(closes[-1])
-            runner.units[rows, place] = cell.units
             if cell.units != 0.0:
+                runner.units[rows, place] = cell.units
                 worth += cell.units * closes
         runner.venue.mark(marks)
         runner.pilot.mark(marks)
