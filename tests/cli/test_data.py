@@ -12,6 +12,27 @@ def test_fetch_list_and_quality(workbench):
     assert "nothing grave" in workbench("data", "quality", "AAPL", "IBM")
 
 
+def test_a_plan_is_told_and_nothing_fetched_where_nobody_can_answer(workbench):
+    asked = ("AAPL", "--timeframe", "1m", "--start", "2020-01-01", "--end", "2024-01-01")
+    said = workbench(
+        "data", "fetch", *asked, "--source", "polygon", "--plan", WORKBENCH_POLYGON_KEY="key"
+    )
+    assert "AAPL 1m from polygon: up to" in said
+    assert "min at 5 a minute" in said
+    assert "Nothing was fetched" in said
+    assert "workbench data fetch" in workbench("data", "list")
+    said = workbench("data", "fetch", "AAPL", "--plan")  # costs nothing
+    assert "nothing to request" in said
+    assert "AAPL" in workbench("data", "list")
+
+
+def test_quality_of_a_part_is_that_of_its_bars(workbench):
+    window = ("--start", "2012-01-01", "--end", "2013-01-01")
+    said = workbench("data", "quality", "AAPL", *window)
+    assert "250" in said
+    assert "2012-12-31" in said
+
+
 def test_an_unknown_symbol_is_told(workbench):
     assert "did you mean 'AAPL'" in workbench("data", "fetch", "APPL", code=2)
 

@@ -153,6 +153,17 @@ def test_what_stays_missing_is_told_and_not_counted_as_covered(serve, workspace,
     assert polygon().attrs["holes"].bars == missing
 
 
+@pytest.mark.parametrize("name", ["polygon", "alpaca", "finnhub"])
+@pytest.mark.parametrize("timeframe", ["1m", "1d"])
+def test_a_symbol_that_a_vendor_does_not_know_is_one_error_and_no_warning(serve, name, timeframe):
+    serve(**{name: None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(UsageError, match=f"has no {timeframe} bar of NOPE") as caught:
+            wb.bars("NOPE", timeframe, START, END, source=name)
+    assert caught.value.symbol == "NOPE"
+
+
 def test_a_hole_is_filled_when_its_time_has_come(serve, workspace, monkeypatch):
     (server,) = serve(polygon=None)
     server.fail(
@@ -269,10 +280,7 @@ def test_finnhub_is_asked_each_time_and_says_what_it_adjusts_for(serve, workspac
 
 def test_a_symbol_that_a_vendor_does_not_know_leaves_nothing_behind(serve, workspace):
     serve(polygon=None)
-    with (
-        pytest.warns(UserWarning, match="did not give all"),
-        pytest.raises(UsageError, match="has no 1m bar of AAPLE"),
-    ):
+    with pytest.raises(UsageError, match="has no 1m bar of AAPLE"):
         wb.bars("AAPLE", "1m", START, END, source="polygon", adjust="none")
     assert not list(workspace.glob("data/bars/**/*.parquet"))
 

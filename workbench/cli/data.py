@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,8 +47,13 @@ def fetch(
     start: Day = None,
     end: Day = None,
     source: Source = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it costs, and ask before anything is fetched.")
+    ] = False,
 ) -> None:
     """Fetch bars into the catalog; what is stored already is not fetched again."""
+    if plan and not _is_wanted(symbols, timeframe, (start, end), source):
+        return
     for symbol in symbols:
         bars = wb.bars(symbol, timeframe, start, end, source=source)
         out.print(
@@ -77,10 +83,16 @@ def actions(
 
 
 @app.command()
-def quality(symbols: Symbols, timeframe: Frame = "1d", source: Source = None) -> None:
+def quality(
+    symbols: Symbols,
+    timeframe: Frame = "1d",
+    start: Day = None,
+    end: Day = None,
+    source: Source = None,
+) -> None:
     """Judge bars: gaps, duplicates, spikes, stale runs and the like; exit 1 where bad."""
     wanted = symbols[0] if len(symbols) == 1 else list(symbols)
-    report = wb.quality(wb.bars(wanted, timeframe, source=source))
+    report = wb.quality(wb.bars(wanted, timeframe, start, end, source=source))
     out.print(escape(str(report)), soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)
 
@@ -119,6 +131,20 @@ def compact() -> None:
         out.print("No live bar was waiting; small files were joined.")
         return
     out.print(frame(moved, limit=200))
+
+
+def _is_wanted(
+    symbols: list[str], timeframe: str, window: tuple[str | None, str | None], source: str | None
+) -> bool:
+    """Say what a download costs; ask whether to go on, and stop where nobody can answer."""
+    told = wb.plan(symbols, timeframe, *window, source=source)
+    out.print(escape(repr(told)), soft_wrap=True)
+    if not told.requests:
+        return True
+    if not sys.stdin.isatty():
+        out.print("Nothing was fetched: leave [bold]--plan[/] out to fetch it.")
+        return False
+    return typer.confirm("Fetch it?")
 
 
 def _ask_again(symbols: list[str] | None, timeframe: str | None, source: str | None) -> None:

@@ -123,13 +123,14 @@ class Catalog:
                 holes += piece.holes
                 if told is not None:
                     told(piece)
-        if holes:
+        chosen = self._chosen(shelf, asked, unsaved, (start, end))
+        if holes and len(chosen):  # of what it knows nothing at all, nothing is missing
             warnings.warn(
                 f"{source.name} did not give all of {symbol} {timeframe}, though "
                 f"asked twice: {Holes(holes)!r}; see bars.attrs['holes']",
                 stacklevel=2,
             )
-        return self._chosen(shelf, asked, unsaved, (start, end))
+        return chosen
 
     def gaps(
         self, asked: Request, start: pd.Timestamp | None, end: pd.Timestamp | None
