@@ -23,11 +23,19 @@ from workbench.data.schema import check_bars, describe, fingerprint
 from workbench.data.trades import are_trades, as_trades
 from workbench.errors import UsageError
 
-__all__ = ["KINDS", "Flow", "activity_bars", "described", "flow_of_bars", "flow_of_trades"]
+__all__ = [
+    "CLOSE_ENOUGH",
+    "KINDS",
+    "Flow",
+    "activity_bars",
+    "described",
+    "flow_of_bars",
+    "flow_of_trades",
+]
 
 KINDS = ("trades", "volume", "dollars", "range", "renko")
 
-_CLOSE_ENOUGH = 1e-9  # sums of ten tenths fall short of one
+CLOSE_ENOUGH = 1e-9  # sums of ten tenths fall short of one
 _FIRST_LOOK = 64
 _COUNTS = "trades"  # how bars may tell of how many trades they are
 
@@ -199,7 +207,7 @@ def _inside(flow: Flow, calendar: str, hours: str) -> tuple[Flow, int]:
 
 def _reached(flow: Flow, by: str, size: float) -> Callable[[slice], Bools]:
     """Return what tells from which row of a slice on a bar that begins with it is full."""
-    enough = size * (1.0 - _CLOSE_ENOUGH)
+    enough = size * (1.0 - CLOSE_ENOUGH)
     if by == "range":
         high, low = flow.prices[:, 1], flow.prices[:, 2]
         return lambda part: (
@@ -250,8 +258,8 @@ class _Bricks:
     def reached(self, part: slice) -> Bools:
         """Tell at which rows a brick is complete."""
         steps = self.prices[part] / self.size
-        up = self._level + (2 if self._way < 0 else 1) - _CLOSE_ENOUGH
-        down = self._level - (2 if self._way > 0 else 1) + _CLOSE_ENOUGH
+        up = self._level + (2 if self._way < 0 else 1) - CLOSE_ENOUGH
+        down = self._level - (2 if self._way > 0 else 1) + CLOSE_ENOUGH
         full: Bools = (steps >= up) | (steps <= down)
         return full
 
@@ -259,7 +267,7 @@ class _Bricks:
         """Take the bricks in that end at a row."""
         steps = float(self.prices[row] / self.size)
         way = 1 if steps > self._level else -1
-        level = math.floor(way * steps + _CLOSE_ENOUGH) * way
+        level = math.floor(way * steps + CLOSE_ENOUGH) * way
         self.bricks.append(level - self._level - (way if way == -self._way else 0))
         self.levels.append(level)
         self._level, self._way = level, way

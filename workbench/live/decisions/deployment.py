@@ -15,6 +15,7 @@ from workbench.costs.costs import Costs
 from workbench.errors import UsageError
 from workbench.kernels.codes import Terms
 from workbench.live.decisions.choices import choice
+from workbench.live.market.activity_bars import Activity
 from workbench.runs.code_hash import code_of
 from workbench.runs.manifest import plain
 from workbench.strategy.base import BaseStrategy
@@ -97,6 +98,13 @@ class Deployment:
             raise UsageError(f"at_close is keep, cancel or flatten, not {self.at_close!r}")
         if not self.patience > 0:
             raise UsageError(f"patience is above 0 seconds, not {self.patience!r}")
+        if Activity.parse(self.timeframe) is not None:
+            raise UsageError(
+                f"strategies live on bars of a length of time, not on {self.timeframe!r}: rows of "
+                "several symbols and gaps are told by the clock. Backtest them on wb.resample's "
+                "bars, or make them of trades in a wb.EventStrategy",
+                timeframe=self.timeframe,
+            )
         Timeframe.parse(self.timeframe)
         object.__setattr__(self, "execution", Plan.of(self.execution))
         if self.execution is not None and self.terms.sizing.at_fill > 0.0:

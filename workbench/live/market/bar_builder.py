@@ -20,7 +20,7 @@ from workbench.data.calendar import ALWAYS, known_times
 from workbench.data.resample import By, bin_of, check_pair
 from workbench.errors import UsageError
 
-__all__ = ["LongerBars", "TradeBars", "known_at"]
+__all__ = ["Growing", "LongerBars", "TradeBars", "known_at"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def known_at(time: datetime, timeframe: Timeframe, calendar: str) -> datetime:
 
 
 @dataclass(slots=True)
-class _Growing:
+class Growing:
     """A bar that is not complete yet."""
 
     time: datetime
@@ -103,7 +103,7 @@ class TradeBars:
                 timeframe=str(self.timeframe),
             )
         self.late = 0
-        self._growing: dict[str, _Growing] = {}
+        self._growing: dict[str, Growing] = {}
         self._done: dict[str, datetime] = {}
         self._since: dict[str, datetime] = {}
 
@@ -121,7 +121,7 @@ class TradeBars:
         if start < self._since.get(symbol, _EPOCH):
             return ended
         if symbol not in self._growing:
-            self._growing[symbol] = _Growing(start, start + step)
+            self._growing[symbol] = Growing(start, start + step)
         self._growing[symbol].take((trade.price,) * 4, trade.size)
         return ended
 
@@ -192,7 +192,7 @@ class LongerBars:
         self.outside_session = 0
         self.late = 0
         self._by: By = by or ("clock" if calendar == ALWAYS else "session")
-        self._growing: dict[str, _Growing] = {}
+        self._growing: dict[str, Growing] = {}
         self._done: dict[str, datetime] = {}
         self._span: _Span | None = None
         self._label = _EPOCH
@@ -211,7 +211,7 @@ class LongerBars:
         if growing is not None and growing.end != span.end:
             ended = self._end(symbol)
         if symbol not in self._growing:
-            self._growing[symbol] = _Growing(self._label, span.end)
+            self._growing[symbol] = Growing(self._label, span.end)
         self._growing[symbol].take((bar.open, bar.high, bar.low, bar.close), bar.volume)
         known = bar.known_at or known_at(bar.time, self.source, self.calendar)
         return ended + (self._end(symbol) if known >= span.end else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, cast
@@ -16,6 +17,7 @@ from workbench.data.calendar import ALWAYS
 from workbench.data.resample import bin_of
 from workbench.data.schema import describe
 from workbench.errors import UsageError, nearest
+from workbench.live.market.activity_bars import Activity
 from workbench.live.market.backfill import Refill, bars_of
 from workbench.live.market.feed import SYMBOLS
 from workbench.live.market.market_store import Keep, MarketStore
@@ -94,6 +96,8 @@ def feed(
     timeframe : str or Timeframe
         Of the bars, up to a day. Longer ones than a minute are made of minutes, as
         ``wb.resample`` makes them; where a vendor has no bars, they are made of its trades.
+        Or ``"trades 500"``, ``"volume 1000"``, ``"dollars 1e6"``, ``"range 0.5"``: bars that end
+        after so much, made of trades as ``wb.resample(trades, by="volume", size=1000)`` does.
     source : str, optional
         One of `names`, or ``"ccxt:<exchange>"``. By default the first in the settings'
         order that has a feed; without one, the invented market ``sim``.
@@ -131,19 +135,22 @@ def feed(
     told = settings or load_settings()
     chosen = frozenset([kinds] if isinstance(kinds, str) else kinds)
     wanted = Wanted(tuple([symbols] if isinstance(symbols, str) else symbols), chosen)
-    frame = Timeframe.parse(timeframe)
+    activity = Activity.parse(timeframe)
+    frame = _MINUTE if activity is not None else Timeframe.parse(timeframe)
     name = source or _usual(wanted.symbols, told)
     keep = Keep(told.feeds.keep_trades, told.feeds.keep_quotes, told.feeds.keep_bars)
-    store = MarketStore(keep, timeframe=str(frame), source=name)
+    store = MarketStore(keep, timeframe=str(activity or frame), source=name)
     if name == "sim":
-        _check_kinds("sim", wanted, SimFeed.kinds)
+        _check_kinds("sim", wanted if activity is None else _of_trades(wanted), SimFeed.kinds)
         return SimFeed(wanted.symbols, frame, chosen, store)
     stream = find(name, told)
     codes = {stream.calendar(symbol) for symbol in wanted.symbols}
     store.calendar = codes.pop() if len(codes) == 1 else ALWAYS
-    plan = _plan(stream, wanted, frame)
+    plan = _plan(stream, wanted, frame, activity)
+    if activity is not None and since is not None:
+        raise UsageError(f"bars by {activity.by} begin with the stream: leave since= out")
     refill = Refill(
-        sources.find(name, told) if plan.base == _MINUTE and "bars" in chosen else None,
+        sources.find(name, told) if _has_history(plan) else None,
         plan.base,
         stream.calendar,
         told.feeds.backfill_seconds,
@@ -209,7 +216,22 @@ def _usual(symbols: tuple[str, ...], settings: Settings) -> str:
     )
 
 
-def _plan(stream: VendorStream, wanted: Wanted, frame: Timeframe) -> Plan:
+def _has_history(plan: Plan) -> bool:
+    return plan.base == _MINUTE and "bars" in plan.given and plan.activity is None
+
+
+def _of_trades(wanted: Wanted) -> Wanted:
+    """Return what is to be asked for where bars are made of trades."""
+    return replace(wanted, kinds=(wanted.kinds - {"bars"}) | {"trades"})
+
+
+def _plan(
+    stream: VendorStream, wanted: Wanted, frame: Timeframe, activity: Activity | None
+) -> Plan:
+    if activity is not None and "bars" in wanted.kinds:
+        trades = _of_trades(wanted)
+        _check_all(stream, trades)
+        return Plan(trades, wanted.kinds, frame, frame, activity=activity)
     is_second = frame.delta < _MINUTE.delta
     if "bars" in wanted.kinds and (frame.unit in "wM" or frame.delta > timedelta(days=1)):
         raise UsageError(
@@ -217,14 +239,12 @@ def _plan(stream: VendorStream, wanted: Wanted, frame: Timeframe) -> Plan:
             timeframe=str(frame),
         )
     built = "bars" in wanted.kinds and (is_second or "bars" not in stream.kinds)
-    asked = (wanted.kinds - {"bars"}) | {"trades"} if built else wanted.kinds
+    asked = _of_trades(wanted).kinds if built else wanted.kinds
     pulse: tuple[str, ...] = ()
     if asked == {"bars"} and not stream.grows and "trades" in stream.kinds:
         # trades tell within seconds that a connection is alive, bars once a minute
         pulse = _pulse(stream, wanted.symbols)
-    _check_kinds(stream.name, Wanted(wanted.symbols, asked), stream.kinds)
-    for symbol in wanted.symbols:
-        _check_kinds(stream.name, Wanted((symbol,), asked), stream.kinds - stream.lacks(symbol))
+    _check_all(stream, replace(wanted, kinds=asked))
     return Plan(
         Wanted(wanted.symbols, asked, pulse),
         wanted.kinds,
@@ -241,6 +261,13 @@ def _pulse(stream: VendorStream, symbols: tuple[str, ...]) -> tuple[str, ...]:
     for symbol in ordered:
         by_calendar.setdefault(stream.calendar(symbol), []).append(symbol)
     return tuple(symbol for some in by_calendar.values() for symbol in some[:_PULSE])
+
+
+def _check_all(stream: VendorStream, asked: Wanted) -> None:
+    _check_kinds(stream.name, asked, stream.kinds)
+    for symbol in asked.symbols:
+        alone = replace(asked, symbols=(symbol,))
+        _check_kinds(stream.name, alone, stream.kinds - stream.lacks(symbol))
 
 
 def _check_kinds(name: str, wanted: Wanted, has: frozenset[str]) -> None:

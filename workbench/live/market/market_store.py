@@ -23,6 +23,7 @@ from workbench.core.quote import Quote
 from workbench.core.trade import Trade
 from workbench.data.schema import FIELDS
 from workbench.errors import UsageError, nearest
+from workbench.live.market.activity_bars import Activity
 
 __all__ = ["Keep", "MarketStore"]
 
@@ -198,6 +199,8 @@ class MarketStore:
         index = pd.DatetimeIndex([bar.time for bar in found], name="time", tz="UTC").as_unit("ns")
         rows: dict[str, list[Any]] = {n: [getattr(b, n) for b in found] for n in FIELDS}
         frame = pd.DataFrame(rows, index=index, dtype="float64")
+        if Activity.parse(self.timeframe) is not None:  # their labels do not tell it
+            frame["known"] = pd.DatetimeIndex([_known(b) for b in found], tz="UTC").as_unit("ns")
         told: Mapping[str, str] = {
             "timeframe": self.timeframe, "calendar": self.calendar, "source": self.source,
         }  # fmt: skip

@@ -25,8 +25,10 @@ from workbench.core.ports import Clock, Event
 from workbench.core.timeframe import Timeframe
 from workbench.core.trade import Trade
 from workbench.errors import DataError, UnavailableError
+from workbench.live.market.activity_bars import Activity, ActivityBars
 from workbench.live.market.backfill import Backfill, Refill
 from workbench.live.market.bar_builder import LongerBars, TradeBars
+from workbench.live.market.feed_metrics import Gap
 from workbench.live.market.market_store import MarketStore
 from workbench.live.market.outlet import Outlet
 from workbench.live.market.sequence import Sequence, time_of
@@ -53,6 +55,8 @@ class Plan:
         Of the bars that come, and of those that are given out.
     built : frozenset of str
         Symbols whose bars are made of trades.
+    activity : Activity, optional
+        Bars are made of trades by what happens, in the place of those of a length of time.
     """
 
     wanted: Wanted
@@ -60,6 +64,7 @@ class Plan:
     base: Timeframe
     timeframe: Timeframe
     built: frozenset[str] = frozenset()
+    activity: Activity | None = None
 
 
 @dataclass
@@ -108,6 +113,7 @@ class VendorFeed(Outlet):
         self._patience = patience or FeedSettings()
         self._sequence = Sequence(timedelta(seconds=self._patience.tolerance_seconds), self.metrics)
         self._builder = TradeBars(plan.base)
+        self._activity = ActivityBars(plan.activity) if plan.activity is not None else None
         self._backfill = Backfill(refill, self.metrics, self._lengthen)
         self._longer = {
             code: LongerBars(plan.base, plan.timeframe, code)
@@ -213,8 +219,11 @@ class VendorFeed(Outlet):
             await connection.close()
 
     def _doubt(self, line: _Line, now: datetime) -> None:
-        if "bars" in self._plan.given:
-            symbols = line.part.wanted.symbols
+        symbols = line.part.wanted.symbols
+        if self._activity is not None:
+            for symbol, began in self._activity.restart(symbols).items():
+                self.metrics.gap(Gap(symbol, began, now, trouble="trades of a break do not return"))
+        elif "bars" in self._plan.given:
             self._builder.restart(symbols, now)
             self._backfill.doubt(symbols, now)
 
@@ -243,6 +252,11 @@ class VendorFeed(Outlet):
             if isinstance(event, Bar):
                 self._backfill.offer(event)
                 continue
+            if isinstance(event, Trade) and self._activity is not None:
+                late = self._activity.late
+                for bar in self._activity.add(event):
+                    self._give(bar)
+                self.metrics.count("late", self._activity.late - late)
             if isinstance(event, Trade) and event.symbol in self._plan.built:
                 late = self._builder.late
                 for bar in self._builder.add(event):
@@ -273,6 +287,8 @@ class VendorFeed(Outlet):
     def _end_bars(self, until: datetime) -> None:
         for bar in self._builder.advance(until):
             self._backfill.offer(bar)
+        for bar in self._activity.advance(until) if self._activity is not None else ():
+            self._give(bar)
         unsettled = self._backfill.unsettled() if self._longer else ()
         for longer in self._longer.values():
             # a bar of the base may come as late as its vendor gives it out
