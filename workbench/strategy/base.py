@@ -275,6 +275,22 @@ class EventStrategy(BaseStrategy):
     ...         return wb.Signal(bar.symbol, "buy") if bar.close > bar.open else None
     >>> Gap().params
     {'size': 0.02}
+
+    What it saw outlives a restart of a live run where it has two methods more: ``state()``
+    returns it as JSON values, ``restore(state)`` is given them back. Tuples come back as lists.
+
+    >>> class Opening(wb.EventStrategy):
+    ...     def on_bar(self, bar):
+    ...         first = self.__dict__.setdefault("first", {}).setdefault(bar.symbol, bar.open)
+    ...         return wb.Signal(bar.symbol, "buy" if bar.close > first else "flat")
+    ...     def state(self):
+    ...         return self.__dict__.get("first", {})
+    ...     def restore(self, state):
+    ...         self.__dict__["first"] = dict(state)
+    >>> after = Opening()
+    >>> after.restore({"X": 10.0})
+    >>> after.state()
+    {'X': 10.0}
     """
 
     _answers = ("on_bar", "on_quote", "on_trade", "on_message")
