@@ -45,6 +45,14 @@ def steps(line):
     return int(line.split(" ")[0].replace(",", ""))
 
 
+BROKE_ONCE = [70_005_913]  # a stranger found after everything was canceled, and nothing was open
+
+
+@pytest.mark.parametrize("seed", BROKE_ONCE)
+def test_a_seed_that_broke_something_once_does_not_any_more(seed):
+    assert simulate(seed).breach == ""
+
+
 def test_the_same_seed_gives_the_same_journal():
     for seed in range(100):
         first, second = (simulate(seed, with_hash=True) for _ in range(2))

@@ -51,8 +51,15 @@ def soak(first: int, steps: int, say: Callable[[str], None] = print) -> Campaign
             rate, rest = total.steps / (time.monotonic() - began), max(steps - total.steps, 0)
             say(
                 f"{total.steps:,} steps, {rate:,.0f} a second, {total.orders:,} orders, "
-                f"{total.crashes:,} crashes, {len(total.breaches)} breaches; "
+                f"{total.crashes:,} crashes, {len(total.breaches)} breaches{_first(total)}; "
                 f"to go on: SOAK_SEED={first + total.seeds} SOAK_STEPS={rest}"
             )
         pool.shutdown(cancel_futures=True)
     return total
+
+
+def _first(total: Campaign) -> str:
+    if not total.breaches:
+        return ""
+    seed, what = total.breaches[0]
+    return f" (first seed {seed}: {what})"

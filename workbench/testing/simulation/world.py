@@ -192,12 +192,11 @@ class World:
             process.take(step)
 
     def _cancel_all(self) -> None:
-        """Ask until nothing is open: what is found at the venue later is canceled too."""
+        """Ask again and again, as the desk does: a stranger may be found at the venue later."""
         process = self.process
         if process is not None and process.is_ready:
             process.take(process.core.cancel_all(self.line.now()))
-        if process is None or not process.is_ready or process.core.ledger.open:
-            self.line.after(5_000, self._cancel_all)
+        self.line.after(5_000, self._cancel_all)
 
 
 _Intent = maker(Intent)
