@@ -77,3 +77,16 @@ def test_the_stages_of_a_strategy(workbench, tmp_path):
         "        return (bars['close'].shift(-1) > bars['close']).astype(float)\n"
     )
     assert "leak" in workbench("strategy", "promote", "leaky.py:Leaky", "checked", code=1)
+
+
+def test_a_feed_that_waits_for_its_connection_is_shown_with_what_to_do():
+    from workbench.cli.trade import _waiting
+    from workbench.live.market.feed_metrics import FeedMetrics, register
+
+    metrics = FeedMetrics("a feed that waits")
+    register(metrics)
+    metrics.tell_waiting(1, "connection limit", "End the other one.")
+    told = [text.plain for text in _waiting()]
+    assert "a feed that waits: waiting: connection limit. End the other one." in told
+    metrics.tell_open(1)
+    assert not any("a feed that waits" in text.plain for text in _waiting())
