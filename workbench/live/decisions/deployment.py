@@ -101,8 +101,8 @@ class Deployment:
         if Activity.parse(self.timeframe) is not None:
             raise UsageError(
                 f"strategies live on bars of a length of time, not on {self.timeframe!r}: rows of "
-                "several symbols and gaps are told by the clock. Backtest them on wb.resample's "
-                "bars, or make them of trades in a wb.EventStrategy",
+                "several symbols and gaps are told by the clock. Take a timeframe such as '1m'; "
+                "wb.backtest takes the bars of wb.resample and of wb.feed's store",
                 timeframe=self.timeframe,
             )
         Timeframe.parse(self.timeframe)
