@@ -10,7 +10,7 @@ import workbench as wb
 from workbench.bus.memory import MemoryBus
 from workbench.config import RiskLimits, load_settings
 from workbench.core.clock import WallClock
-from workbench.errors import InvariantError, RefusedError, UsageError
+from workbench.errors import InvariantError, RefusedError, UsageError, WorkbenchError
 from workbench.live.accounts.ticket import Ticket
 from workbench.live.accounts.view import account_row, fill_row, holding_row, order_row, refusal_row
 from workbench.live.decisions.deployment import Deployment
@@ -449,3 +449,38 @@ async def test_a_strategy_at_work_outlives_a_restart(a_desk):
         assert again.record.run_id == run.record.run_id
         assert again.record.capital == run.record.capital == 50_000
         check(desk)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6])
+async def test_two_that_come_at_once_do_not_both_get_what_is_there_for_one(a_desk, share):
+    strategy = wb.strategies.SmaCross(fast=2, slow=5)
+    one = Deployment(strategy=strategy, symbols=(ACME,), timeframe="5s", share=share)
+    other = one if share == 0.5 else replace(one, name="other")  # the name, or the account
+    async with a_desk() as desk:
+        said = await asyncio.gather(desk.deploy(one), desk.deploy(other), return_exceptions=True)
+        assert [type(each) for each in said].count(UsageError) == 1, said
+        assert len(desk.engine.runs) == 1
+        assert len(desk.engine.lines) == 2  # the desk's own, and the strategy's
+        with pytest.raises(UsageError, match=r"at work already|is left"):
+            await desk.deploy(other)
+        check(desk)
+
+
+async def test_what_cannot_begin_leaves_its_place_to_others(a_desk):
+    strategy = wb.strategies.SmaCross(fast=2, slow=5)
+    one = Deployment(strategy=strategy, symbols=(ACME,), timeframe="5s")
+    async with a_desk() as desk:
+        with pytest.raises(UsageError, match="at_close"):
+            await desk.deploy(replace(one, at_close="flatten"))
+        assert (await desk.deploy(one)).is_running
+
+
+async def test_one_that_is_still_coming_when_the_desk_stops_is_not_begun(a_desk):
+    strategy = wb.strategies.SmaCross(fast=2, slow=5)
+    one = Deployment(strategy=strategy, symbols=(ACME,), timeframe="5s")
+    async with a_desk() as desk:
+        coming = asyncio.create_task(desk.deploy(one))
+        await asyncio.sleep(0)
+    with pytest.raises(WorkbenchError):
+        await coming
+    assert desk.engine.runs == {}

@@ -21,7 +21,7 @@ from workbench.config import Settings
 from workbench.core.clock import EventClock, WallClock
 from workbench.core.parent import Parent
 from workbench.core.ports import Bus, Clock, Update
-from workbench.errors import UsageError, nearest
+from workbench.errors import UnavailableError, UsageError, nearest
 from workbench.live.accounts.account import TradingAccount
 from workbench.live.accounts.connected import Opener
 from workbench.live.accounts.opening import meet
@@ -93,6 +93,7 @@ class Engine:
         self.lines, self.on_event = self._dispatch.lines, self._dispatch.on_event
         self._opener, self._tick = opener, tick
         self._is_serial = isinstance(self.clock, EventClock)
+        self._coming: list[Deployment] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._opened: ExitStack | None = None
         self._recorder: Recorder | None = None
@@ -204,8 +205,21 @@ class Engine:
             The history to warm up on cannot be had.
         """
         others = [one.deployment for one in self.runs.values() if one.record.state != "ended"]
+        others += self._coming
         check_beside(deployment, others, self.account.broker.capabilities.sizes_targets)
         line.check(deployment)
+        self._coming.append(deployment)  # while it warms up others may come, and have its place
+        try:
+            run = await self._warmed_up(deployment, line)
+        finally:
+            self._coming.remove(deployment)
+        line.runs.append(run)
+        line.settle = self._dispatch.settle_venue
+        run.save()
+        self._tasks.append(self._watched(run.work(), f"strategy {run.name}"))
+        return run
+
+    async def _warmed_up(self, deployment: Deployment, line: Line) -> LiveRun:
         await line.warm_up(max(3 * deployment.strategy.warmup, 100), self.clock.now())
         account = self.account
         record = record_of(
@@ -217,16 +231,14 @@ class Engine:
         run = self.runs[deployment.title] = LiveRun(deployment, record, account, line)
         try:
             await run.warm_up()
+            if not account.is_running:
+                raise UnavailableError(f"{account.name} was stopped before {run.name} began")
         except BaseException:
             run.close()
             del self.runs[run.name]
             if before is not None:
                 self.runs[run.name] = before
             raise
-        line.runs.append(run)
-        line.settle = self._dispatch.settle_venue
-        run.save()
-        self._tasks.append(self._watched(run.work(), f"strategy {run.name}"))
         return run
 
     def listen(self, line: Line) -> None:
