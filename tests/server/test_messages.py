@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import workbench as wb
@@ -51,6 +53,20 @@ def test_the_same_note_again_is_no_second_one_and_another_text_is_refused(ann):
     other = ann.post(URL, json={"text": "twice", "note_id": "n-1"})
     assert other.status_code == 409
     assert "PUT edits" in other.json()["detail"]
+
+
+def test_of_several_that_come_at_once_under_one_name_one_is_kept(served, ann):
+    cookie = ann.cookies["wb_session"]
+
+    def post(number):
+        with served.stranger(cookies={"wb_session": cookie}, timeout=60) as client:
+            return client.post(URL, json={"text": f"text {number}", "note_id": "at-once"})
+
+    with ThreadPoolExecutor(8) as threads:
+        said = list(threads.map(post, range(8)))
+    assert sorted(answer.status_code for answer in said) == [201] + [409] * 7
+    (kept,) = ann.get(f"{URL}/at-once").json()
+    assert kept["title"] in [a.json().get("title") for a in said if a.status_code == 201]
 
 
 def test_an_edit_keeps_what_was_said_and_is_its_authors(ann, tom, ada):

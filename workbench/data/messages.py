@@ -16,8 +16,8 @@ from workbench.core.clock import WallClock
 from workbench.core.message import NOTES, Message
 from workbench.core.ports import Clock
 from workbench.data.window import When, moment_of, names_of, window_of
-from workbench.errors import UsageError, nearest
-from workbench.store.messages import By, Query, add_messages, find_messages
+from workbench.errors import RefusedError, UsageError, nearest
+from workbench.store.messages import By, Query, add_messages, find_messages, take_turn
 from workbench.store.migrate import open_database
 from workbench.store.words import Words
 
@@ -28,6 +28,7 @@ __all__ = [
     "COLUMNS",
     "as_messages",
     "frame_of",
+    "keep_new_note",
     "keep_note",
     "messages",
     "note",
@@ -202,13 +203,38 @@ def written(
 def keep_note(database: Database, made: Message, clock: Clock | None = None) -> Message:
     """Keep a note, or the next edition of it; return it as it stands."""
     now = (clock or WallClock()).now()
-    asked = Query(sources=(NOTES,), vendor_id=made.vendor_id)
     with database.write() as connection:
-        there = find_messages(connection, asked)
+        take_turn(connection)
+        there = find_messages(connection, _named(made))
         if there:  # when it came out does not change with what it says
             made = _published(made, there[0].published, updated=now)
         add_messages(connection, [made], now)
-        return find_messages(connection, asked)[0]
+        return find_messages(connection, _named(made))[0]
+
+
+def keep_new_note(
+    database: Database, made: Message, clock: Clock | None = None
+) -> tuple[Message, bool]:
+    """Keep a note that is to be no edition of another; return it, and whether it is new.
+
+    Raises
+    ------
+    RefusedError
+        There is one of its name that says something else.
+    """
+    now = (clock or WallClock()).now()
+    with database.write() as connection:
+        take_turn(connection)
+        there = next(iter(find_messages(connection, _named(made))), None)
+        if there is None:
+            add_messages(connection, [made], now)
+            return find_messages(connection, _named(made))[0], True
+    if there.content != made.content or not set(made.symbols) <= set(there.symbols):
+        raise RefusedError(
+            f"there is a note {made.vendor_id!r} that says something else; PUT edits one",
+            note_id=made.vendor_id,
+        )
+    return there, False
 
 
 def read(database: Database, query: Query) -> list[Message]:
@@ -296,6 +322,10 @@ def _value(name: str, value: Any) -> Any:
 def _plain(stamp: pd.Timestamp | None) -> datetime | None:
     # what lies between two microseconds is known at the earlier one: nothing is kept finer
     return None if stamp is None else stamp.floor("us").to_pydatetime()
+
+
+def _named(made: Message) -> Query:
+    return Query(sources=(NOTES,), vendor_id=made.vendor_id)
 
 
 def _published(made: Message, at: datetime, updated: datetime | None = None) -> Message:

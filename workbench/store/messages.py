@@ -49,6 +49,7 @@ __all__ = [
     "find_messages",
     "mark_fetched",
     "messages",
+    "take_turn",
 ]
 
 By = Literal["known", "published"]
@@ -151,7 +152,7 @@ def add_messages(
     known : datetime
         Now.
     """
-    _take_turn(connection)
+    take_turn(connection)
     return [kept for one in given if (kept := _add(connection, one, known)) is not None]
 
 
@@ -200,7 +201,7 @@ def mark_fetched(
     begin, until = span
     if until <= begin:
         return
-    _take_turn(connection)
+    take_turn(connection)
     marks = fetched_until(connection, source, symbols)
     for symbol in symbols:
         told = {"source": source, "symbol": symbol, "until": until}
@@ -212,7 +213,7 @@ def mark_fetched(
             connection.execute(update(news_marks).where(at).values(until=until))
 
 
-def _take_turn(connection: Connection) -> None:
+def take_turn(connection: Connection) -> None:
     """Hold other writers of messages back until the end of the transaction."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("select pg_advisory_xact_lock(hashtextextended('messages', 0))"))

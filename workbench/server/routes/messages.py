@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.core.message import NOTES, Message
-from workbench.data.messages import keep_note, query_of, read, written
-from workbench.errors import RefusedError, UsageError
+from workbench.data.messages import keep_new_note, keep_note, query_of, read, written
+from workbench.errors import UsageError
 from workbench.server.identity import authorize
 from workbench.server.services import services_of, who
 from workbench.store.messages import Query as Wanted
@@ -73,17 +73,8 @@ def write_note(request: Request, body: NoteBody, response: Response) -> dict[str
     asking = who(request)
     authorize(asking, "research")
     made = written(**body.model_dump(), author=asking.username)
-    database = services_of(request).database
-    there = _note(request, made.vendor_id)
-    if there is not None and (
-        there.content != made.content or not set(made.symbols) <= set(there.symbols)
-    ):
-        raise RefusedError(
-            f"there is a note {made.vendor_id!r} that says something else; PUT edits one",
-            note_id=made.vendor_id,
-        )
-    kept = there or keep_note(database, made)
-    response.status_code = 201 if there is None else 200
+    kept, is_new = keep_new_note(services_of(request).database, made)
+    response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/api/v1/messages/{kept.vendor_id}"
     return _row(kept)
 
