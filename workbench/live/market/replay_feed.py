@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from workbench.core.clock import WallClock
 from workbench.core.ports import Clock, Event
@@ -18,6 +18,7 @@ from workbench.live.market.sequence import time_of
 
 __all__ = ["ReplayFeed", "SimFeed"]
 
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -145,6 +146,8 @@ class SimFeed(Outlet):
         self, now: datetime, step: timedelta, reached: dict[str, datetime]
     ) -> Iterable[Event]:
         for symbol, since in reached.items():
+            if not _may_have_ended(since, now, step):
+                continue
             count = int((now - since) / step) + 2
             frame = self._market.bars(symbol, now, int(step.total_seconds()), count)
             for bar in bars_of(frame, symbol, self._timeframe, "24/7"):
@@ -152,3 +155,10 @@ class SimFeed(Outlet):
                 if bar.time >= since and ended <= now:
                     reached[symbol] = ended
                     yield bar
+
+
+def _may_have_ended(since: datetime, now: datetime, step: timedelta) -> bool:
+    """Whether a bar may end after `since` and by `now`: to make bars in vain is not cheap."""
+    if timedelta(days=1) % step:
+        return True
+    return (now - _EPOCH) // step > (since - _EPOCH) // step
