@@ -1,3 +1,4 @@
+import re
 import socket
 
 
@@ -19,3 +20,15 @@ def test_a_busy_port_is_a_sentence(workbench):
         said = workbench("serve", "--port", str(port), code=2)
     assert f"port {port}" in said
     assert "is free" in said
+
+
+def test_a_token_is_made_listed_and_revoked(workbench):
+    workbench("user", "add", "ada", "--roles", "trader")
+    said = workbench("token", "create", "--user", "ada", "--role", "trader", "--expires", "7")
+    name = re.search(r"wb_paper_([a-z2-7]{8})_[\w-]{43}", said)[1]
+    listed = workbench("token", "list")
+    assert name in listed
+    assert "holds" in listed
+    workbench("token", "revoke", name)
+    assert "revoked" in workbench("token", "list")
+    workbench("token", "create", "--user", "ada", "--role", "admin", code=1)

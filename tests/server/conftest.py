@@ -31,7 +31,8 @@ class Served:
     running: uvicorn.Server
 
     def stranger(self, **options) -> httpx.Client:
-        return httpx.Client(base_url=self.base, headers={"origin": self.base}, **options)
+        headers = {"origin": self.base, **options.pop("headers", {})}
+        return httpx.Client(base_url=self.base, headers=headers, **options)
 
     def log_in(self, username: str = "ada", password: str = PASSWORD) -> httpx.Client:
         client = self.stranger(timeout=30)

@@ -22,6 +22,7 @@ from workbench.cli import (
     serve,
     sources,
     stages,
+    tokens,
     trade,
     why,
     workspace,
@@ -69,6 +70,7 @@ app.command(rich_help_panel=_TRADE)(why.why)
 app.command(rich_help_panel=_TRADE)(divergence.divergence)
 app.command(rich_help_panel=_SERVE)(serve.serve)
 app.add_typer(serve.users, name="user", rich_help_panel=_SERVE)
+app.add_typer(tokens.tokens, name="token", rich_help_panel=_SERVE)
 app.add_typer(reports.app, name="report", rich_help_panel=_SERVE)
 
 

@@ -120,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Guard,
         sessions=services.sessions,
+        tokens=services.tokens,
         rules=_rules(settings, services),
         observe=services.metrics.observe,
     )

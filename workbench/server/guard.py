@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, quote
 
 from starlette.responses import RedirectResponse, Response
@@ -25,15 +26,13 @@ from workbench.errors import WorkbenchError
 from workbench.server.identity import Identity
 from workbench.server.problems import problem
 from workbench.server.tokens import PageTokens
+from workbench.server.wires import App, Body, Outgoing, Receive, Scope, Send, Socket
 
 __all__ = ["Guard", "Rules"]
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Observe = Callable[[str, str, int, float], None]
+
+Identify = Callable[[], Awaitable[Identity | None]]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
@@ -123,6 +122,12 @@ class _Request:
         return any(name.lower() in _SESSION_NAMES for name, _ in parse_qsl(query, True))
 
     @property
+    def bearer(self) -> str:
+        """The token of a program; empty where none is sent."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+    @property
     def cookies(self) -> dict[str, str]:
         try:
             jar = SimpleCookie(self.headers.get("cookie", ""))
@@ -147,16 +152,27 @@ class Guard:
     ----------
     app : ASGI application
     sessions : Sessions
+        Of the cookies.
+    tokens : Sessions, optional
+        Of the header ``Authorization: Bearer``, for the API alone and where no cookie comes
+        with it.
     rules : Rules
     observe : callable, optional
         Told method, route, status and seconds of each answer.
     """
 
     def __init__(
-        self, app: App, *, sessions: Sessions, rules: Rules, observe: Observe | None = None
+        self,
+        app: App,
+        *,
+        sessions: Sessions,
+        rules: Rules,
+        tokens: Sessions | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._app = app
         self._sessions = sessions
+        self._tokens = tokens
         self._rules = rules
         self._observe = observe
 
@@ -173,9 +189,9 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, started = _Request(scope), time.perf_counter()
-        outgoing = _Outgoing(send, self._headers_for(request.path))
+        outgoing = Outgoing(send, self._headers_for(request.path))
         inner = dict(scope)
-        identity = await self._identify(request)
+        identity = await self._identify(request)()
         refusal = self._refusal(request, identity)
         try:
             if refusal is not None:
@@ -183,7 +199,7 @@ class Guard:
             else:
                 inner["headers"] = self._clean(request, identity)
                 inner["wb.identity"] = identity
-                body = _Body(receive, outgoing, self._rules.max_body)
+                body = Body(receive, outgoing, self._rules.max_body)
                 await self._app(inner, body, body.send)
         finally:
             if self._observe is not None:
@@ -203,11 +219,12 @@ class Guard:
             return self._stranger(request, method)
         if request.names_a_session:
             return problem(400, "the session of a page cannot be chosen: leave it out")
-        if method not in _SAFE and not request.is_own_origin(self._rules):
+        is_program = identity is not None and identity.is_program
+        if method not in _SAFE and not is_program and not request.is_own_origin(self._rules):
             return problem(
                 403,
                 "a request that changes something must come from this site's own pages; "
-                "a program sends the header Origin with the server's address",
+                "a program sends a token, or the header Origin with the server's address",
                 "foreign-origin",
             )
         return None
@@ -222,7 +239,9 @@ class Guard:
 
     def _stranger(self, request: _Request, method: str) -> Response:
         if method not in ("GET", "HEAD") or request.path.startswith(self._rules.api):
-            return problem(401, "log in at /login first", "unauthenticated")
+            answer = problem(401, "log in at /login first, or send a token", "unauthenticated")
+            answer.headers["www-authenticate"] = "Bearer"
+            return answer
         query = request.scope.get("query_string", b"").decode("latin-1")
         wanted = request.path + (f"?{query}" if query else "")
         target = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='/')}"
@@ -232,12 +251,13 @@ class Guard:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _Request(scope)
-        identity = await self._identify(request)
+        identify = self._identify(request)
+        identity = await identify()
         is_welcome = (
             identity is not None
             and self._is_our_host(request)
-            and "origin" in request.headers
-            and request.is_own_origin(self._rules)
+            and (identity.is_program or "origin" in request.headers)
+            and (identity.is_program or request.is_own_origin(self._rules))
             and not request.names_a_session
             and self._is_own_page(scope, identity)
         )
@@ -245,23 +265,22 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 4403})
             return
-        token = request.cookies.get(self._rules.cookie, "")
         inner = dict(scope)
         inner["headers"] = self._clean(request, identity)
         inner["wb.identity"] = identity
-        watched = _Socket(receive, send)
-        watcher = asyncio.create_task(self._watch(token, watched))
+        watched = Socket(receive, send)
+        watcher = asyncio.create_task(self._watch(identify, watched))
         try:
             await self._app(inner, watched.receive, watched.send)
         finally:
             watcher.cancel()
 
-    async def _watch(self, token: str, socket: _Socket) -> None:
+    async def _watch(self, identify: Identify, socket: Socket) -> None:
         """End a socket that outlives its session."""
         while True:
             await asyncio.sleep(self._rules.recheck_seconds)
             try:
-                if await self._sessions.identify(token) is not None:
+                if await identify() is not None:
                     continue
             except WorkbenchError:
                 # whether the session is still open cannot be told: the page comes back by itself
@@ -272,9 +291,14 @@ class Guard:
 
     # -- both ------------------------------------------------------------------------
 
-    async def _identify(self, request: _Request) -> Identity | None:
-        token = request.cookies.get(self._rules.cookie)
-        return await self._sessions.identify(token) if token else None
+    def _identify(self, request: _Request) -> Identify:
+        """Return what tells who asks, now and whenever it is called again."""
+        cookie, bearer = request.cookies.get(self._rules.cookie), request.bearer
+        if cookie:
+            return partial(self._sessions.identify, cookie)
+        if bearer and self._tokens is not None and request.path.startswith(self._rules.api):
+            return partial(self._tokens.identify, bearer)
+        return _nobody
 
     def _is_our_host(self, request: _Request) -> bool:
         if self._rules.hosts is None:
@@ -318,74 +342,5 @@ class Guard:
         return headers
 
 
-class _Outgoing:
-    """Adds the headers that the application did not set, and remembers the status."""
-
-    def __init__(self, send: Send, headers: dict[bytes, bytes]) -> None:
-        self._send = send
-        self._headers = headers
-        self.status = 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            present = {name.lower() for name, _ in message.get("headers", ())}
-            extra = [pair for pair in self._headers.items() if pair[0] not in present]
-            message = {**message, "headers": [*message.get("headers", ()), *extra]}
-        await self._send(message)
-
-
-class _Body:
-    """Counts a body that does not tell its length, and answers 413 when it is too long."""
-
-    def __init__(self, receive: Receive, send: Send, most: int) -> None:
-        self._receive = receive
-        self._send = send
-        self._left = most
-        self._most = most
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            return {"type": "http.disconnect"}
-        return message
-
-    async def send(self, message: Message) -> None:
-        if self._left >= 0:
-            await self._send(message)
-        elif message["type"] == "http.response.start":
-            answer = problem(413, f"a body has at most {self._most} bytes")
-            start = {"type": "http.response.start", "status": 413, "headers": answer.raw_headers}
-            await self._send(start)
-            await self._send({"type": "http.response.body", "body": bytes(answer.body)})
-
-
-class _Socket:
-    """A websocket that can also be ended from outside the application."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self._has_left = False
-        self._ended: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-
-    async def receive(self) -> Message:
-        incoming = asyncio.ensure_future(self._receive())
-        try:
-            await asyncio.wait({incoming, self._ended}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if not incoming.done():
-                incoming.cancel()
-        message = self._ended.result() if self._ended.done() else incoming.result()
-        self._has_left = message["type"] == "websocket.disconnect"
-        return message
-
-    async def send(self, message: Message) -> None:
-        # what is sent to a client that has left would be complained of, line by line
-        if not (self._has_left or self._ended.done()):
-            await self._send(message)
-
-    async def end(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        self._ended.set_result({"type": "websocket.disconnect", "code": code, "reason": reason})
+async def _nobody() -> None:
+    return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workbench.errors import RefusedError, UsageError, nearest
 
-__all__ = ["ACTIONS", "ROLES", "Identity", "authorize", "parse_roles"]
+__all__ = ["ACTIONS", "PERSONS", "ROLES", "Identity", "authorize", "parse_roles"]
 
 ROLES = ("viewer", "analyst", "trader", "admin")
 
@@ -25,6 +25,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "end a strategy": frozenset({"trader", "admin"}),
     "oversee": frozenset({"admin"}),  # see what others have made
 }
+# what lets more happen than before is decided by a person who is there
+PERSONS = frozenset({"resume", "loosen limits", "adopt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,20 @@ class Identity:
         Out of `ROLES`; a trader who also administers has both.
     session_id : str
         Names the login without giving it away; revoking ends it.
+    is_program : bool
+        Whether it came with a token instead of a password: what a person must stand for
+        (`PERSONS`) it may not, whatever its roles.
     """
 
     username: str
     roles: tuple[str, ...]
     session_id: str = ""
+    is_program: bool = False
 
     def may(self, action: str) -> bool:
         """Whether one of the roles allows the action."""
+        if self.is_program and action in PERSONS:
+            return False
         return not ACTIONS.get(action, frozenset()).isdisjoint(self.roles)
 
 
@@ -66,9 +74,11 @@ def authorize(who: Identity, action: str) -> None:
     """
     if who.may(action):
         return
-    needed = " or ".join(sorted(ACTIONS.get(action, ())))
+    needed = f"the role {' or '.join(sorted(ACTIONS.get(action, ())))}"
+    if who.is_program and action in PERSONS:
+        needed = "a person who has logged in, not a token"
     raise RefusedError(
-        f"{who.username} ({', '.join(who.roles)}) may not {action}; this needs the role {needed}",
+        f"{who.username} ({', '.join(who.roles)}) may not {action}; this needs {needed}",
         forbidden=True,
         action=action,
     )

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from workbench.config import Settings
 from workbench.live.desk import Desk
+from workbench.server.api_tokens import Tokens
 from workbench.server.bridge import Bridge
 from workbench.server.identity import Identity
 from workbench.server.jobs import Backtests
@@ -36,6 +37,7 @@ class Services:
     database: Database
     users: Users
     sessions: Sessions
+    tokens: Tokens
     backtests: Backtests
     desk: Bridge
     metrics: Metrics = field(default_factory=Metrics)
@@ -68,6 +70,7 @@ def open_services(settings: Settings) -> Services:
         database,
         users=Users(database),
         sessions=Sessions(database, settings.session_hours),
+        tokens=Tokens(database),
         backtests=Backtests(settings),
         desk=Bridge(desk),
         is_secure=(settings.public_origin or "").startswith("https:"),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from workbench.server.guard import App, Message, Receive, Scope, Send
 from workbench.server.problems import problem
+from workbench.server.wires import App, Message, Receive, Scope, Send
 
 __all__ = ["StrictJson", "check_json"]
 
