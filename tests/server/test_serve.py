@@ -55,3 +55,16 @@ def test_a_connection_is_used_again_and_then_let_go(served, monkeypatch):
             time.sleep(0.4)  # idle, and a request not begun is not a slow one
         client.sendall(whole[:-2])
         assert client.recv(4096) == b""
+
+
+@pytest.mark.parametrize("sent", [b"", b"username=eve"])
+def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch, sent):
+    monkeypatch.setattr(serve, "_BODY_SECONDS", 0.3)
+    head = (
+        f"POST /login HTTP/1.1\r\nhost: 127.0.0.1:{served.settings.port}\r\n"
+        f"origin: {served.base}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+        "content-length: 99\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.settings.port), timeout=20) as client:
+        client.sendall(head.encode() + sent)
+        assert client.recv(1024) == b""

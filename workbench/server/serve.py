@@ -19,32 +19,41 @@ __all__ = ["bind", "run", "server"]
 
 _GRACE_SECONDS = 5
 _LONGEST_HEAD = 64 * 1024
-_HEAD_SECONDS = 15.0
+_HEAD_SECONDS, _BODY_SECONDS = 15.0, 30.0
 
 
 class Patient(H11Protocol):
-    """Waits for the head of a request so long and no longer: silence may not hold a connection."""
+    """Waits for the head and the body of a request so long and no longer.
+
+    Silence, or a byte now and then, may not hold a connection.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
-        self._wait()
+        self._wait(_HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Read on, and begin to wait where a further request begins."""
         if self._timer is None and self.conn.their_state is h11.IDLE:
-            self._wait()
+            self._wait(_HEAD_SECONDS)
+        before = self.conn.their_state
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        after = self.conn.their_state
+        if after is before:
+            return
+        if after is not h11.IDLE:
             self._wait_no_longer()
+        if after is h11.SEND_BODY:
+            self._wait(_BODY_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._wait_no_longer()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        self._timer: asyncio.TimerHandle | None = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+    def _wait(self, seconds: float) -> None:
+        self._timer: asyncio.TimerHandle | None = self.loop.call_later(seconds, self._give_up)
 
     def _wait_no_longer(self) -> None:
         if self._timer is not None:
