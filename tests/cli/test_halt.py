@@ -42,6 +42,18 @@ def test_a_halt_lies_in_the_database(workbench, switch):
     )
 
 
+def test_status_tells_of_the_halts_of_every_account_or_of_the_one_that_is_asked_for(workbench):
+    workbench("halt", "flatten", "--scope", "account:other", "--reason", "odd fills")
+    workbench("halt", "cancel-all", "--scope", "strategy:SmaCross", "--reason", "a leak")
+    said = workbench("status")
+    assert "account:other" in said
+    assert "strategy:SmaCross" in said
+    said = workbench("status", "--account", "desk")
+    assert "account:other" not in said
+    assert "strategy:SmaCross" in said  # of every account's
+    assert "account:other" in workbench("halt")
+
+
 def test_to_lower_it_takes_an_admin_and_a_reason(workbench, switch, tmp_path):
     workbench("halt", "flatten", "--reason", "fire")
     assert "reason" in workbench("halt", "run", code=2)

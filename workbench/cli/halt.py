@@ -7,7 +7,7 @@ looks there before each order and about once a second.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ from workbench.config import load_settings
 from workbench.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from workbench.risk.halt import KillSwitch
+    from workbench.risk.halt import Halt, KillSwitch
     from workbench.store.database import Database
 
 __all__ = ["admin_of", "flatten", "halt", "say_halts"]
@@ -55,7 +55,7 @@ def halt(
             if wanted.severity < switch.level_of(name).severity:
                 actor = admin_of(database, user)
             switch.set(wanted, actor=actor, reason=reason, scope=name)
-        say_halts(switch)
+        say_halts(switch.raised)
 
 
 def flatten(
@@ -70,11 +70,11 @@ def flatten(
     halt("flatten", scope, reason, user)
 
 
-def say_halts(switch: KillSwitch) -> None:
+def say_halts(halts: Sequence[Halt]) -> None:
     """Print what is halted, by whom and why."""
-    if not switch.halts:
+    if not halts:
         out.print("[green]run[/]  nothing is halted")
-    for one in switch.halts:
+    for one in halts:
         why = f": {escape(one.reason)}" if one.reason else ""
         at = f" at {one.time:%Y-%m-%d %H:%M:%S} UTC" if one.time else ""
         out.print(

@@ -90,7 +90,8 @@ def status(
         with database.read() as connection:
             runs = deployed(connection, account or None)
             parents = stored_parents(connection, account or None)
-        say_halts(KillSwitch(database, account or "desk", file=settings.folder("HALT")))
+        switch = KillSwitch(database, account or "desk", file=settings.folder("HALT"))
+        say_halts(switch.halts if account else switch.raised)
     holder = _holder(settings)
     out.print(facts([("workspace", str(settings.workspace)), ("traded by", holder)]))
     if parents:

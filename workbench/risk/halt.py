@@ -121,7 +121,7 @@ class KillSwitch:
         file: Path | None = None,
     ) -> None:
         self._database = database
-        self._own = f"account:{account}"
+        self.scope = f"account:{account}"
         self._clock = clock or WallClock()
         self._file = file
         self._halts: Mapping[str, Halt] = {}
@@ -136,14 +136,18 @@ class KillSwitch:
     @property
     def halt(self) -> Halt:
         """What is in force for the account as a whole: the higher of its own and of all."""
-        return self._highest(ALL, self._own)
+        return self._highest(ALL, self.scope)
 
     @property
     def halts(self) -> tuple[Halt, ...]:
         """All that is raised, of every scope, other accounts' left out."""
+        return tuple(one for one in self.raised if not _is_foreign(one.scope, self.scope))
+
+    @property
+    def raised(self) -> tuple[Halt, ...]:
+        """All that is raised in the workspace, of other accounts too; the highest first."""
         raised = (one for one in self._halts.values() if one.level is not HaltLevel.RUN)
-        mine = (one for one in raised if not _is_foreign(one.scope, self._own))
-        return tuple(sorted(mine, key=lambda one: (-one.level.severity, one.scope)))
+        return tuple(sorted(raised, key=lambda one: (-one.level.severity, one.scope)))
 
     def halt_for(self, thing: Named) -> Halt:
         """Return the highest halt that applies to an intent or an order."""
@@ -151,7 +155,7 @@ class KillSwitch:
             return _RUNS
         symbol = thing.symbol
         names = {f"strategy:{thing.strategy}", f"symbol:{symbol}", f"symbol:{symbol.upper()}"}
-        return self._highest(ALL, self._own, *names)
+        return self._highest(ALL, self.scope, *names)
 
     def level_for(self, thing: Named) -> HaltLevel:
         """Return the highest level that applies to an intent or an order."""
@@ -181,7 +185,7 @@ class KillSwitch:
         wanted = HaltLevel.parse(level)
         if not actor.strip():
             raise UsageError("a halt needs to know who asked for it")
-        known, name = self._halts, self._own if scope is None else parse_scope(scope)
+        known, name = self._halts, self.scope if scope is None else parse_scope(scope)
         self.reload()
         scopes = [name]
         if scope is None and wanted.severity < self._highest(ALL).level.severity:
@@ -205,7 +209,7 @@ class KillSwitch:
         bool
             Whether it was raised.
         """
-        name = self._own if scope is None else parse_scope(scope)
+        name = self.scope if scope is None else parse_scope(scope)
         if level.severity <= self._highest(name).level.severity:
             return False
         return self._store(Halt(level, reason, actor, self._clock.now(), name), [name])
