@@ -13,17 +13,20 @@ from workbench.live.accounts.ticket import Ticket
 from workbench.live.accounts.view import Snapshot
 from workbench.plots.market import ChartOptions, MarketChart
 from workbench.server import figures, tables
-from workbench.server.limit_bars import limit_bars
+from workbench.server.bridge import Look
+from workbench.server.limit_editor import LimitEditor
 from workbench.server.look import note, part, tiles
 from workbench.server.pages import Context, View
 from workbench.server.parts import card, chart_pane, framed, remember, table
 from workbench.server.strategies import StrategyTable
+from workbench.server.strategy_starter import StrategyStarter
 
 TITLE = "Desk"
 ORDER = 3
 
 WIDE = {"sizing_mode": "stretch_width", "margin": (5, 10)}
 SECONDS = 15
+TABS = ("Orders", "Positions", "Fills", "Strategies", "Profit", "Limits")
 # of the orders, in pixels; the note takes what is left
 WIDTHS = {
     "Time": 80, "Symbol": 98, "Side": 54, "Type": 76, "Quantity": 84, "Filled": 74, "Price": 88,
@@ -34,7 +37,7 @@ WIDTHS = {
 def page(context: Context) -> View:
     board = DeskBoard(context)
     board.show()
-    context.every(1.0, board.show)
+    context.every(1.0, lambda: board.show(is_fresh=False))
     return View(main=board.main, sidebar=board.sidebar, on_theme=[board.set_theme])
 
 
@@ -44,7 +47,9 @@ class DeskBoard:
     def __init__(self, context: Context) -> None:
         self.context, self.theme, self.desk = context, context.theme, context.services.desk
         self.seen, self.chart, self.told = -1, None, set()
-        shot = self.desk.snapshot()
+        look = self.desk.look()
+        shot = look.shot
+        self.rows_seen, self.shown_at = {}, shot.time
         self.strip = part(margin=(12, 12, 4, 12))
         self._make_ticket()
         self.pane = chart_pane()
@@ -63,25 +68,33 @@ class DeskBoard:
             height=300,
         )
         self.fills = table(tables.fills(shot), "No fill yet.", height=300)
-        self.strategies = StrategyTable(context)
+        self.strategies = StrategyTable(context, look.at_work)
         self.profits = table(
             tables.profits(shot), "No profit, no loss: nothing was filled yet.", height=300
         )
-        self.limits = part(margin=(10, 14, 14, 14))
+        self.limits = LimitEditor(context)
+        self.starter = StrategyStarter(
+            context, lambda: self.strategies.show(self.desk.look().at_work)
+        )
+        at_work = pn.Column(
+            self.starter.button, self.strategies.table, sizing_mode="stretch_width", margin=0
+        )
         self.orders.on_click(context.guarded(self._cancel), column="End")
-        tabs = ui.Tabs(
+        self.tabs = ui.Tabs(
             ("Orders", self.orders),
             ("Positions", self.positions),
             ("Fills", self.fills),
-            ("Strategies", self.strategies.table),
+            ("Strategies", at_work),
             ("Profit", self.profits),
-            ("Limits", self.limits),
+            ("Limits", self.limits.view),
             dynamic=True,  # a table that is not on the screen takes no rows
             sizing_mode="stretch_width",
         )
+        self.tabs.param.watch(context.guarded(lambda _: self.show(is_fresh=False)), "active")
         chart = card(self.pane, margin=(8, 12, 8, 12))
         self.main = [
-            self.strip, chart, card(tabs, margin=(4, 12, 12, 12)), self.strategies.dialog
+            self.strip, chart, card(self.tabs, margin=(4, 12, 12, 12)), self.strategies.dialog,
+            self.starter.question.dialog, self.limits.question.dialog,
         ]  # fmt: skip
 
     def _make_ticket(self) -> None:
@@ -160,18 +173,39 @@ class DeskBoard:
 
     # what is shown
 
-    def show(self) -> None:
-        """Show prices, and the tables where something has happened."""
+    def show(self, is_fresh: bool = True) -> None:
+        """Show prices, what is new, and the tab that is on the screen."""
+        look = self.desk.look(is_fresh=is_fresh)
         with self.context.turn:
-            shot = self.desk.snapshot()
-            if shot.changes != self.seen:
-                self._show_tables(shot)
-                self.seen = shot.changes
-            self._show_prices(shot)
+            if look.shot.time < self.shown_at:  # another thread has shown a later one
+                return
+            self.shown_at = look.shot.time
+            if look.shot.changes != self.seen:
+                self._tell(look.shot)
+                self.seen = look.shot.changes
+            self._show_tab(look)
+            self._show_prices(look.shot)
 
-    def _show_tables(self, shot: Snapshot) -> None:
-        self.orders.value = tables.blotter(shot)
-        self.fills.value = tables.fills(shot)
+    def _show_tab(self, look: Look) -> None:
+        """Fill the visible tab where it would say something else; the others wait their turn."""
+        shot, tab = look.shot, TABS[self.tabs.active]
+        if tab in ("Orders", "Fills"):
+            if self.rows_seen.get(tab) != shot.changes:
+                self.rows_seen[tab] = shot.changes
+                if tab == "Orders":
+                    self.orders.value = tables.blotter(shot)
+                else:
+                    self.fills.value = tables.fills(shot)
+        elif tab == "Positions":
+            self.positions.value = tables.holdings(shot.holdings)
+        elif tab == "Strategies":
+            self.strategies.show(look.at_work)
+        elif tab == "Profit":
+            self.profits.value = tables.profits(shot)
+        else:
+            self.limits.show(look)
+
+    def _tell(self, shot: Snapshot) -> None:
         for halt in shot.halts:
             if halt not in self.told:
                 self.told.add(halt)
@@ -184,11 +218,6 @@ class DeskBoard:
 
     def _show_prices(self, shot: Snapshot) -> None:
         self.strip.object = tiles(figures.desk_tiles(shot))
-        version, uses = self.desk.limits()
-        self.limits.object = limit_bars(uses, version)
-        self.positions.value = tables.holdings(shot.holdings)
-        self.strategies.show()
-        self.profits.value = tables.profits(shot)
         symbol = self.symbol.value
         quote = shot.quotes[symbol]
         word, since = figures.age(quote.time, shot.time)

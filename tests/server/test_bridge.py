@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -14,9 +15,12 @@ from workbench.errors import InvariantError, RefusedError, UnavailableError, Usa
 from workbench.live.accounts.ticket import Ticket
 from workbench.live.desk import Desk
 from workbench.live.market.feed import SyntheticFeed
+from workbench.risk.halt import HaltLevel, KillSwitch
+from workbench.risk.limits import LimitBook
 from workbench.server import figures, tables
 from workbench.server.bridge import Bridge
 from workbench.server.identity import Identity
+from workbench.store.migrate import open_database
 
 TRADER, ADMIN = Identity("tom", ("trader",)), Identity("ada", ("admin",))
 VIEWER = Identity("eve", ("viewer",))
@@ -143,3 +147,19 @@ async def test_the_strip_says_where_the_desk_stands(bridge):
     assert shown()["Desk"] == ("Halted", "by tom")
     bridge.desk.engine.account.failure = "the books differ"
     assert shown()["Desk"] == ("Off", "until a restart")
+
+
+async def test_what_another_process_has_just_set_is_what_roles_are_asked_about(bridge):
+    settings, account = bridge.desk.settings, bridge.desk.engine.account.name
+    with closing(open_database(settings)) as database:
+        LimitBook(database, account, settings.risk).change(
+            {"max_order_quantity": 5}, actor="ada", reason="tighter"
+        )
+        with pytest.raises(RefusedError, match="may not loosen limits"):
+            await bridge.change_limits({"max_order_quantity": 50}, TRADER, "it is above no limit")
+        KillSwitch(database, account).set("flatten", actor="ada", reason="all of it")
+        with pytest.raises(RefusedError, match="may not resume"):
+            await bridge.halt(TRADER, "less", level=HaltLevel.REDUCE_ONLY)
+        assert KillSwitch(database, account).level == "flatten"
+        assert (await bridge.change_limits({"max_order_quantity": 4}, TRADER, "tighter")).version
+        assert LimitBook(database, account, settings.risk).limits.max_order_quantity == 4

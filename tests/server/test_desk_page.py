@@ -12,6 +12,8 @@ from workbench.server import tables
 from workbench.server.identity import Identity, parse_roles
 from workbench.server.pages import Context, discover, view_of
 
+TABS = ("Orders", "Positions", "Fills", "Strategies", "Profit", "Limits")
+
 
 @pytest.fixture
 def often():
@@ -52,6 +54,7 @@ def test_a_click_and_the_clock_at_the_same_time_lose_no_row(board, ada, often):
 def test_what_each_strategy_earned_and_what_is_halted_is_shown(board, ada):
     ticket = {"symbol": "ACME/USD", "side": "buy", "quantity": "1"}
     assert ada.post("/api/v1/orders", json=ticket, timeout=60).is_success
+    board.tabs.active = TABS.index("Profit")
     deadline = time.monotonic() + 30
     while "manual:ada" not in list(board.profits.value["Strategy"]):
         assert time.monotonic() < deadline
@@ -66,3 +69,25 @@ def test_what_each_strategy_earned_and_what_is_halted_is_shown(board, ada):
     assert ada.delete("/api/v1/halt", params={**scope, "reason": "seen"}).is_success
     board.show()
     assert "12 at the venue" not in board.quote.object
+
+
+def test_a_look_is_one_way_into_the_loop_and_fills_the_visible_tab_only(board, ada, monkeypatch):
+    ways, wait = [], board.desk.wait
+    monkeypatch.setattr(board.desk, "wait", lambda work: ways.append(work) or wait(work))
+    board.tabs.active = TABS.index("Limits")
+    ways.clear()
+    hidden = board.fills.value
+    ticket = {"symbol": "ACME/USD", "side": "buy", "quantity": "1"}
+    assert ada.post("/api/v1/orders", json=ticket, timeout=60).is_success
+    deadline = time.monotonic() + 30
+    while not board.desk.snapshot().log.fills:
+        assert time.monotonic() < deadline
+    ways.clear()
+    board.show()
+    assert len(ways) == 1
+    assert board.fills.value is hidden
+    assert "Gross" in board.limits.bars.object
+    board.show(is_fresh=False)  # shared with whoever has just looked
+    assert len(ways) == 1
+    board.tabs.active = TABS.index("Fills")
+    assert len(board.fills.value) == len(tables.fills(board.desk.snapshot()))

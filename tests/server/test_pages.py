@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import weakref
 
 import panel as pn
@@ -117,3 +118,23 @@ async def test_what_is_done_again_and_again_turns_no_wheel():
         while len(said) < 3:
             await asyncio.sleep(0.01)
     assert not any(said)
+
+
+async def test_a_call_that_still_works_is_not_called_again_behind_its_back():
+    began, goes_on = [], threading.Event()
+    context = Context(None, Identity("ada", ()), "dark")
+
+    def work():
+        began.append(1)
+        goes_on.wait(20)
+
+    context.every(0.01, work)
+    async with asyncio.timeout(20):
+        while not began:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert len(began) == 1
+    goes_on.set()
+    async with asyncio.timeout(20):
+        while len(began) < 3:
+            await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ holds, through restarts, and the file is no longer looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,9 @@ from workbench.errors import UsageError, nearest
 from workbench.store.database import Database
 from workbench.store.risk import Change, add_change, changes, changes_of, last_change, take_turn
 
-__all__ = ["LimitBook", "loosened"]
+__all__ = ["Allow", "LimitBook", "loosened"]
 
+Allow = Callable[[RiskLimits, RiskLimits], None]
 _GUARDS = ("market_hours", "match_paper", "prevent_self_trade")
 
 
@@ -49,7 +50,7 @@ class LimitBook:
         self, database: Database, account: str, first: RiskLimits, clock: Clock | None = None
     ) -> None:
         self._database = database
-        self._subject = f"limits:{account}"
+        self.subject = f"limits:{account}"
         self._first = first
         self._clock = clock or WallClock()
         self.limits = first
@@ -59,7 +60,7 @@ class LimitBook:
     def reload(self) -> bool:
         """Read what is in force, for what another process has set; return whether it changed."""
         with self._database.read() as connection:
-            last = last_change(connection, self._subject)
+            last = last_change(connection, self.subject)
         return self._take(last)
 
     def proposed(self, updates: Mapping[str, Any]) -> RiskLimits:
@@ -81,8 +82,16 @@ class LimitBook:
             name = str(first["loc"][0]) if first["loc"] else "limits"
             raise UsageError(f"{name}: {first['msg']}", limit=name) from None
 
-    def change(self, updates: Mapping[str, Any], *, actor: str, reason: str) -> Change:
+    def change(
+        self, updates: Mapping[str, Any], *, actor: str, reason: str, allow: Allow | None = None
+    ) -> Change:
         """Change limits; they are stored before they hold.
+
+        Parameters
+        ----------
+        allow : callable, optional
+            Given the limits in force and those to come, in one turn with the change; raises
+            where the actor may not.
 
         Raises
         ------
@@ -94,12 +103,14 @@ class LimitBook:
         with self._database.write() as connection:
             take_turn(connection, changes)
             # looked at and changed in one turn: what another process set a moment ago stays
-            self._take(last_change(connection, self._subject))
+            self._take(last_change(connection, self.subject))
             before, after = self.limits, self.proposed(updates)
             if before == after:
                 raise UsageError("these are the limits already; nothing was changed")
+            if allow is not None:
+                allow(before, after)
             change = Change(
-                subject=self._subject,
+                subject=self.subject,
                 time=self._clock.now(),
                 actor=actor.strip(),
                 reason=reason.strip(),
@@ -121,7 +132,7 @@ class LimitBook:
     def history(self, limit: int = 100) -> list[Change]:
         """Return the changes, the newest first."""
         with self._database.read() as connection:
-            return changes_of(connection, (self._subject,), limit)
+            return changes_of(connection, (self.subject,), limit)
 
 
 @dataclass(frozen=True, slots=True)

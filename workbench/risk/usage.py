@@ -11,7 +11,7 @@ from workbench.risk.context import Context
 from workbench.risk.exposure import gross_worth, net_worth
 from workbench.risk.verdict import exact
 
-__all__ = ["Use", "usage"]
+__all__ = ["Use", "unit_of", "usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ def usage(limits: RiskLimits, context: Context) -> tuple[Use, ...]:
     )
 
 
+def unit_of(name: str) -> str:
+    """Return what a limit is counted in; empty where it is a switch or a list."""
+    return _UNITS.get(name, "")
+
+
 def _use(name: str, limit: object, used: Decimal | None) -> Use:
-    unit = _UNITS.get(name, "")
+    unit = unit_of(name)
     if limit is None or limit is False:
         return Use(name, unit, used=used)
     if limit is True:

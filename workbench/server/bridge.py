@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Coroutine, Mapping
+from concurrent import futures
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
+from workbench.config import RiskLimits
 from workbench.core.order import Order
 from workbench.core.ports import Bus
 from workbench.errors import InvariantError, OutcomeUnknownError, UnavailableError
@@ -25,11 +30,34 @@ from workbench.server.identity import Identity, authorize
 from workbench.store.risk import Change
 from workbench.trading.books import Difference
 
-__all__ = ["Bridge", "Move"]
+__all__ = ["Bridge", "Look", "Move"]
 
 T = TypeVar("T")
+_BARS_KEPT = 64
+_SHARED_SECONDS = 0.5
 Move = Literal["pause", "resume", "end"]
 _PATIENCE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The desk at an instant, with all that a page shows of it.
+
+    Parameters
+    ----------
+    shot : Snapshot
+    version : int
+        Of the limits in force.
+    uses : tuple of Use
+        Each limit with how much of it is used.
+    at_work : tuple of AtWork
+        The strategies, ended ones too.
+    """
+
+    shot: Snapshot
+    version: int
+    uses: tuple[Use, ...]
+    at_work: tuple[AtWork, ...]
 
 
 class Bridge:
@@ -45,6 +73,10 @@ class Bridge:
         self.desk = desk
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._stopped: futures.Future[None] = futures.Future()
+        self._turn = threading.Lock()
+        self._seen: tuple[float, Look | None] = (-math.inf, None)
+        self._bars: dict[tuple[str, int, int], tuple[float, pd.DataFrame]] = {}
 
     async def start(self) -> None:
         """Let the desk trade, in this event loop from now on."""
@@ -53,7 +85,11 @@ class Bridge:
 
     async def stop(self) -> None:
         """Stop the desk; what it knows can still be looked at."""
-        await self.desk.stop()
+        try:
+            await self.desk.stop()
+        finally:
+            if not self._stopped.done():
+                self._stopped.set_result(None)
 
     def close(self) -> None:
         """Give back what a desk holds that was never started."""
@@ -102,9 +138,8 @@ class Bridge:
             It would be lowered, which only an admin may, by `resume`.
         """
         authorize(who, "halt")
-        switch = self.desk.kill_switch
-        present = switch.level if scope is None else switch.level_of(scope)
-        if level.severity < present.severity:
+        self.desk.kill_switch.reload()  # another process may have raised it
+        if level.severity < self.level_of(scope).severity:
             authorize(who, "resume")
         return await self.desk.halt(level, reason, user=who.username, scope=scope)
 
@@ -132,8 +167,8 @@ class Bridge:
         return move(name, reason, user=who.username)
 
     async def halts(self) -> tuple[tuple[Halt, ...], bool]:
-        """Return all that is halted, and whether nothing is left of what that asks for."""
-        return self.desk.kill_switch.halts, self.desk.oversight.is_proven
+        """Return all that is halted, and whether nothing is left of what that asks for here."""
+        return self.raised, self.desk.oversight.is_proven
 
     async def reconciled(self) -> Reconciled:
         """Return how books and venue stand to each other."""
@@ -153,10 +188,27 @@ class Bridge:
     async def change_limits(self, limits: Mapping[str, Any], who: Identity, reason: str) -> Change:
         """Change limits; the next order is judged by them. To loosen one takes an admin."""
         authorize(who, "limit")
+
+        def allow(before: RiskLimits, after: RiskLimits) -> None:
+            if loosened(before, after):
+                authorize(who, "loosen limits")
+
+        return self.desk.oversight.change(limits, actor=who.username, reason=reason, allow=allow)
+
+    @property
+    def limits_now(self) -> RiskLimits:
+        """The limits in force."""
+        return self.desk.oversight.book.limits
+
+    @property
+    def limits_subject(self) -> str:
+        """What the log calls them."""
+        return self.desk.oversight.book.subject
+
+    def proposed(self, updates: Mapping[str, Any]) -> tuple[RiskLimits, RiskLimits]:
+        """Return the limits in force and as they would be, as `LimitBook.proposed`."""
         book = self.desk.oversight.book
-        if loosened(book.limits, book.proposed(limits)):
-            authorize(who, "loosen limits")
-        return self.desk.oversight.change(limits, actor=who.username, reason=reason)
+        return book.limits, book.proposed(updates)
 
     def order(self, order_id: str) -> Order:
         """Return one order, as `Desk.order`."""
@@ -179,17 +231,52 @@ class Bridge:
         """What the kill switch says, who set it and why."""
         return self.desk.kill_switch.halt
 
-    def limits(self) -> tuple[int, tuple[Use, ...]]:
-        """Return what `usage` does."""
-        return self._usage() if self._is_here() else self.wait(self.usage())
+    @property
+    def raised(self) -> tuple[Halt, ...]:
+        """All that is halted in the workspace, of other accounts too."""
+        return self.desk.kill_switch.raised
 
-    def at_work(self) -> tuple[AtWork, ...]:
-        """Return what `strategies` does."""
-        return self.desk.strategies() if self._is_here() else self.wait(self.strategies())
+    @property
+    def scope(self) -> str:
+        """The desk's own, as halts name it."""
+        return self.desk.kill_switch.scope
+
+    def level_of(self, scope: str | None = None) -> HaltLevel:
+        """Return the level of one scope; without one, that of the desk as a whole."""
+        switch = self.desk.kill_switch
+        return switch.level if scope is None else switch.level_of(scope)
+
+    def look(self, *, is_fresh: bool = True) -> Look:
+        """Return all that a page shows, by one way into the event loop.
+
+        Parameters
+        ----------
+        is_fresh : bool
+            Else pages that look within half a second share a look.
+        """
+        if self._is_here():  # which may not wait for those who wait for it
+            return self._look_now()
+        with self._turn:
+            at, known = self._seen
+            if known is not None and not is_fresh and time.monotonic() - at < _SHARED_SECONDS:
+                return known
+            found = self.wait(self._look())
+            self._seen = (time.monotonic(), found)
+            return found
 
     def bars(self, symbol: str, seconds: int, count: int) -> pd.DataFrame:
-        """Return the last bars of a symbol; the last one is still growing."""
-        return self.desk.bars(symbol, seconds, count)
+        """Return the last bars of a symbol; the last one is still growing.
+
+        Those who ask within half a second are given the same ones, and do not change them.
+        """
+        asked, now = (symbol, seconds, count), time.monotonic()
+        at, found = self._bars.get(asked, (-math.inf, None))
+        if found is None or now - at >= _SHARED_SECONDS:
+            found = self.desk.bars(symbol, seconds, count)
+            if len(self._bars) >= _BARS_KEPT:
+                self._bars.clear()
+            self._bars[asked] = (now, found)
+        return found
 
     def snapshot(self) -> Snapshot:
         """Return the state of the desk."""
@@ -205,7 +292,7 @@ class Bridge:
         UnavailableError
             The server is not running.
         OutcomeUnknownError
-            There was no answer in time; it may still happen.
+            There was no answer in time or before the server stopped; it may still happen.
         """
         loop = self._loop
         if loop is None or loop.is_closed():
@@ -215,13 +302,14 @@ class Bridge:
             work.close()
             raise InvariantError("the event loop would wait for itself; await the work instead")
         future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result(_PATIENCE)
-        except TimeoutError:
-            raise OutcomeUnknownError(
-                f"no answer from the desk within {_PATIENCE:.0f} s; look at the orders before "
-                "trying again"
-            ) from None
+        either: tuple[futures.Future[Any], ...] = (future, self._stopped)
+        futures.wait(either, _PATIENCE, return_when=futures.FIRST_COMPLETED)
+        if future.done():
+            return future.result()
+        when = "before it stopped" if self._stopped.done() else f"within {_PATIENCE:.0f} s"
+        raise OutcomeUnknownError(
+            f"no answer from the desk {when}; look at the orders before trying again"
+        )
 
     def _is_here(self) -> bool:
         """Tell whether the desk may be looked at from this thread, or does not run."""
@@ -231,6 +319,13 @@ class Bridge:
     def _usage(self) -> tuple[int, tuple[Use, ...]]:
         book = self.desk.oversight.book
         return book.version, usage(book.limits, self.desk.context())
+
+    def _look_now(self) -> Look:
+        version, uses = self._usage()
+        return Look(self.desk.snapshot(), version, uses, self.desk.strategies())
+
+    async def _look(self) -> Look:
+        return self._look_now()
 
     async def _snapshot(self) -> Snapshot:
         return self.desk.snapshot()

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
-from workbench.risk.usage import Use
+from workbench.core.money import decimal
+from workbench.risk.usage import Use, unit_of
 from workbench.risk.verdict import in_words
 
-__all__ = ["limit_bars"]
+__all__ = ["limit_bars", "limit_name", "limit_value"]
 
 _NEAR = 0.8
 
@@ -36,6 +37,37 @@ def limit_bars(uses: Sequence[Use], version: int) -> str:
         "says which.</p>",
     ]
     return "".join(parts)
+
+
+def limit_name(name: str) -> str:
+    """Return a limit's name as a person reads it.
+
+    Examples
+    --------
+    >>> limit_name("max_order_notional"), limit_name("min_equity")
+    ('Order notional', 'Least equity')
+    """
+    words = name.removeprefix("max_").replace("min_", "least ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def limit_value(name: str, value: object) -> str:
+    """Return a limit with its unit; plain text.
+
+    Examples
+    --------
+    >>> limit_value("max_gross", 2.0), limit_value("max_net", None), limit_value("symbols", ("A",))
+    ('2.00×', 'no limit', 'A')
+    """
+    if value is None:
+        return "no limit"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return " ".join(value)
+    number = decimal(str(value), name)
+    unit = unit_of(name)
+    return _amount(number, unit) if unit else in_words(number)
 
 
 def _bar(use: Use) -> str:
@@ -73,5 +105,4 @@ def _amount(number: Decimal | None, unit: str) -> str:
 
 
 def _name(use: Use) -> str:
-    words = use.name.removeprefix("max_").replace("min_", "least ").replace("_", " ")
-    return escape(words[:1].upper() + words[1:])
+    return escape(limit_name(use.name))

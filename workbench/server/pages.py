@@ -20,12 +20,13 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from types import ModuleType
 from typing import Any
 
@@ -42,6 +43,8 @@ from workbench.server.services import Services
 __all__ = ["Context", "PageFile", "View", "discover", "safe"]
 
 _LOG = logging.getLogger("workbench.pages")
+# apart from the threads in which Panel answers clicks: these do not wait behind a clock
+_TICKS = ThreadPoolExecutor(4, thread_name_prefix="page")
 
 
 @dataclass
@@ -116,11 +119,23 @@ class Context:
     def every(self, seconds: float, callback: Callable[[], Any]) -> None:
         """Call `callback` again and again as long as the page is open.
 
-        In the background: else each call turns the page's wheel on and off, and each turn of
-        it walks through all of the page's models.
+        In a thread, and in the background: else each call turns the page's wheel on and off,
+        and each turn of it walks through all of the page's models. Where one call still waits
+        or works, the next is left out.
         """
-        period = int(seconds * 1_000)
-        PeriodicCallback(callback=self.guarded(callback), period=period, background=True).start()
+        busy, guarded = Lock(), self.guarded(callback)
+
+        def work() -> None:
+            try:
+                guarded()
+            finally:
+                busy.release()
+
+        async def tick() -> None:
+            if busy.acquire(blocking=False):
+                _TICKS.submit(work)
+
+        PeriodicCallback(callback=tick, period=int(seconds * 1_000), background=True).start()
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callback so that its error is shown, not swallowed; where nobody reads, nothing.

@@ -71,13 +71,13 @@ class StrategyTable:
         Belongs into the page beside the table.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, found: Sequence[AtWork]) -> None:
         self._desk, self._who, self._turn = context.services.desk, context.who, context.turn
         self._asked: tuple[str, Move] = ("", "pause")
         self.table = table(
-            at_work(self._desk.at_work()),
-            "No strategy is at work. POST /api/v1/deployments starts one here, "
-            "`workbench trade` on an account of its own.",
+            at_work(found),
+            "No strategy is at work. The button above starts one here, `workbench trade` on an "
+            "account of its own.",
             hidden_columns=["name"],
             titles={"Pause": "", "End": ""},
             widths=_WIDTHS,
@@ -112,10 +112,10 @@ class StrategyTable:
         cancel.on_click(context.guarded(lambda _: self._close()))
         self.yes.on_click(context.guarded(lambda _: self._act()))
 
-    def show(self) -> None:
-        """Show the strategies as they stand now."""
+    def show(self, found: Sequence[AtWork]) -> None:
+        """Show strategies as they stand."""
         with self._turn:
-            frame = at_work(self._desk.at_work())
+            frame = at_work(found)
             if not frame.equals(self.table.value):
                 self.table.value = frame
 
@@ -155,7 +155,7 @@ class StrategyTable:
 
     def _close(self) -> None:
         self.dialog.open = False
-        self.show()
+        self.show(self._desk.look().at_work)
 
 
 def _title(one: AtWork) -> str:

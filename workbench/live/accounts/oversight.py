@@ -18,7 +18,7 @@ from workbench.risk.breakers import Breakers
 from workbench.risk.context import Context, Mode, Phase, under_way
 from workbench.risk.gate import Gate
 from workbench.risk.halt import HaltLevel, KillSwitch
-from workbench.risk.limits import LimitBook
+from workbench.risk.limits import Allow, LimitBook
 from workbench.store.database import Database
 from workbench.store.risk import Change
 from workbench.trading.books import rates_of
@@ -158,9 +158,11 @@ class Oversight:
             if count is not None:
                 count(self._breakers, now)
 
-    def change(self, updates: Mapping[str, Any], *, actor: str, reason: str) -> Change:
+    def change(
+        self, updates: Mapping[str, Any], *, actor: str, reason: str, allow: Allow | None = None
+    ) -> Change:
         """Change limits, as `LimitBook.change`; the next intent is judged by them."""
-        change = self.book.change(updates, actor=actor, reason=reason)
+        change = self.book.change(updates, actor=actor, reason=reason, allow=allow)
         self._renew_gate()
         return change
 

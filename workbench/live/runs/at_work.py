@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.money import MONEY, decimal
@@ -56,13 +58,15 @@ class AtWork:
     @classmethod
     def of(cls, record: Deployed, run: LiveRun | None = None) -> AtWork:
         """Return a stored run; of one at work in this process, as it stands this instant."""
-        facts, memory = json.loads(record.identity), json.loads(record.memory)
-        cells = memory.get("book", {}).get("cells", {})
-        units = {column: float(cell[0]) for column, cell in cells.items()}
-        equity = record.equity
-        if run is not None:
+        facts = _facts(record.identity)
+        if run is None:  # what one in this process remembers need not be read
+            memory = json.loads(record.memory)
+            cells = memory.get("book", {}).get("cells", {})
+            units = {column: float(cell[0]) for column, cell in cells.items()}
+            equity, stops = record.equity, memory.get("stops", "")
+        else:
             units = {column: cell.units for column, cell in run.pilot.book.cells.items()}
-            equity = decimal(round(run.equity, 6), "equity")
+            equity, stops = decimal(round(run.equity, 6), "equity"), run.stops
         return cls(
             name=record.name,
             run_id=record.run_id,
@@ -78,7 +82,7 @@ class AtWork:
             held={column: one for column, one in units.items() if one},
             capital=record.capital,
             equity=equity,
-            stops=run.stops if run is not None else memory.get("stops", ""),
+            stops=stops,
             started=record.started,
         )
 
@@ -109,6 +113,11 @@ def at_work_row(one: AtWork) -> dict[str, Any]:
         "stops": one.stops,
         "started": _stamp(one.started),
     }
+
+
+@lru_cache(256)
+def _facts(identity: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(identity))
 
 
 def _stamp(time: datetime | None) -> str | None:
