@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import repeat
 from math import isnan
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.core.bar import Bar
+from workbench.core.frozen import maker
 from workbench.core.signal import Signal
 from workbench.data.message_columns import Told
 from workbench.errors import UsageError, nearest
@@ -33,6 +35,7 @@ __all__ = [
 
 _ASKED_AGAIN = 16
 _PAGE = 512
+_bar = maker(Bar)
 
 
 class Opinions(Protocol):
@@ -131,8 +134,8 @@ class EventOpinions:
     def __post_init__(self) -> None:
         self._silent = np.full(len(self.symbols), np.nan)
         self._silent.flags.writeable = False
-        self._page: list[list[list[float]]] = []
-        self._first = 0
+        self._bars: list[list[Bar]] = []
+        self._first = self._ready = 0
 
     def at(self, row: int) -> np.ndarray:
         """Return the targets at the close of bar `row`, as `combined` has them.
@@ -149,25 +152,32 @@ class EventOpinions:
         return targets
 
     def _answers(self, row: int) -> list[Signal]:
-        strategy, time, found = self.strategy, self.times[row], []
+        strategy = self.strategy
+        found: list[Signal] = []
         if self.told is not None:
             for message in self.told.at(row):
                 found += signals(strategy.on_message(message))
-        for symbol, fields in zip(self.symbols, self._prices(row), strict=True):
-            opened, high, low, close, volume = fields
-            if not isnan(close):
-                answer = strategy.on_bar(Bar(symbol, time, opened, high, low, close, volume))
+        place = row - self._first
+        if not 0 <= place < self._ready:
+            place = self._make_bars(row)
+        for bars in self._bars:
+            bar = bars[place]
+            if not isnan(bar.close):
+                answer = strategy.on_bar(bar)
                 if answer is not None:
                     found += signals(answer)
         return found
 
-    def _prices(self, row: int) -> list[list[float]]:
-        """Return what a bar has of each symbol; numbers are taken from the array by the page."""
-        place = row - self._first
-        if not 0 <= place < len(self._page):
-            self._first, place = row, 0
-            self._page = self.prices[:, row : row + _PAGE].transpose(1, 2, 0).tolist()
-        return self._page[place]
+    def _make_bars(self, row: int) -> int:
+        """Make the bars of a page, of which each is shown in its turn; return where `row` is."""
+        page = slice(row, row + _PAGE)
+        times, self._first = self.times[page], row
+        self._ready = len(times)
+        self._bars = [
+            list(map(_bar, repeat(symbol), times, *self.prices[:, page, place].tolist()))
+            for place, symbol in enumerate(self.symbols)
+        ]
+        return 0
 
 
 def opinions_of(
