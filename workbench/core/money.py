@@ -34,6 +34,8 @@ def decimal(value: Decimal | float | int | str, what: str = "value") -> Decimal:
     >>> decimal(0.1)
     Decimal('0.1')
     """
+    if type(value) is float and math.isfinite(value):  # most of them; this is on a hot path
+        return Decimal(float.__repr__(value))
     if isinstance(value, bool):
         raise UsageError(f"{what} must be a number, not {value!r}", what=what, value=value)
     if isinstance(value, str) and len(value) > _MAX_DIGITS:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.ids import client_order_id
 from workbench.core.money import decimal
 from workbench.core.order import Intent, Order, OrderType
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from workbench.trading.records import Verdicted
 
 __all__ = ["Pilot"]
+
+_Intent = maker(Intent)
 
 
 class Pilot:
@@ -136,7 +139,7 @@ class Pilot:
         """
         column, is_target = decision.symbol, decision.quantity is None
         limit = decision.limit if limit is None else limit
-        return Intent(
+        return _Intent(
             intent_id=client_order_id(self.run_id, time, column),
             run_id=self.run_id,
             strategy=owner(self.strategy, column),

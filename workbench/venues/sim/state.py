@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from workbench.core.evolved import evolved
 from workbench.core.fill import Fill
+from workbench.core.frozen import maker
 from workbench.core.money import MONEY, ZERO, decimal
 from workbench.core.order import Order, OrderState, OrderType, Protection
 from workbench.core.ports import Update
@@ -24,6 +25,7 @@ from workbench.venues.sim.statement import Statement
 __all__ = ["VENUE", "Deal", "Slot", "VenueState", "stop_code"]
 
 VENUE = "sim"
+_Fill = maker(Fill)
 
 
 class Deal(NamedTuple):
@@ -178,7 +180,7 @@ class VenueState:
             fee += penalty(deal.quantity, deal.price, terms.costs)
         is_new = self.book.trade(order.symbol, slot.side, deal.quantity, deal.price, fee)
         slot.filled += deal.quantity
-        fill = Fill(
+        fill = _Fill(
             execution_id=self.next_execution,
             order_id=order.order_id,
             venue=VENUE,
