@@ -386,3 +386,15 @@ async def test_books_and_venue_agree_a_minute_after_the_faults_stop(scene, seed)
     held = one.account.ledger.books.positions
     assert any(position.quantity or position.realised for position in held.values())
     one.check()
+
+
+async def test_cash_taken_over_is_neither_profit_nor_loss_of_the_day(scene):
+    one = scene()
+    await one.start()
+    one.venue.state.statement.cash += 50_000
+    await one.account.reconciling.adopt("ada", "moved by hand")
+    for _ in range(2):
+        about = one.account.context()
+        assert about.equity == about.day_start_equity == about.peak_equity == CASH + 50_000
+        one.account.look_at_the_day()
+        one.account.begin_day()  # as a restart does

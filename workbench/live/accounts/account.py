@@ -130,20 +130,20 @@ class TradingAccount:
         """Open the book with its cash and what is held, where it is new, and the day."""
         self.currency = self.oversight.currency = next(iter(cash), self.currency)
         self.manager.open_book(cash, held)
-        self.day = DayStart.of(self.journal, self.equity(), self.clock.now())
+        self.day = self._day_of_the_journal()
 
     def look_at_the_day(self) -> None:
         """Begin a new day where one has come, and keep how high the equity was in this one."""
         now = self.clock.now()
         if not self.manager.is_ready:
             return
-        day = self.day.on(now, self.equity())
+        day = self.day.on(now, self.equity(), self.oversight.flows())
         if day != self.day:
             self.note_day(day)
 
     def begin_day(self) -> None:
         """Go on with the day that the journal has, or begin one; a closed book has none."""
-        self.day = DayStart.of(self.journal, self.equity(), self.clock.now())
+        self.day = self._day_of_the_journal()
         if self.ledger.is_opened:
             self.note_day(self.day)
 
@@ -286,11 +286,11 @@ class TradingAccount:
 
     def context(self) -> Context:
         """Return what the gate is to know."""
-        market = self.market
+        market, day = self.market, self.day.after(self.oversight.flows())
         return self.oversight.context(
             self.prices(),
-            self.day.equity,
-            day=(self.day.day, self.day.high),
+            day.equity,
+            day=(day.day, day.high),
             seen=market.heard,
             every=market.every,
             phases=market.phases(self.clock.now()),
@@ -323,9 +323,13 @@ class TradingAccount:
             unvalued=worth.unvalued,
             profits=tuple(self.profits()),
             differences=self.reconciling.report().differences,
-            day_start=self.day.equity,
+            day_start=self.day.after(self.oversight.flows()).equity,
             log=self._log[1],
         )
+
+    def _day_of_the_journal(self) -> DayStart:
+        flows = self.oversight.flows()
+        return DayStart.of(self.journal, self.equity(), self.clock.now(), flows)
 
     async def _work_in_parts(self, ticket: Ticket, intent: Intent) -> Order:
         """Begin a ticket's parent; the same id again is the one that is there."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from workbench.config import Settings
 from workbench.core.capabilities import Capabilities
+from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Intent
 from workbench.core.ports import Clock
 from workbench.errors import InvariantError
+from workbench.live.accounts.day import Flows
 from workbench.live.accounts.halting import Halting, closing_intent
 from workbench.risk.activity import Activity
 from workbench.risk.breakers import Breakers
@@ -77,7 +79,8 @@ class Oversight:
         self._capabilities: Capabilities | None = None
         self._core: OrderCore | None = None
         self._activity, self._breakers, self._halting = Activity(), Breakers(), Halting()
-        self._day: tuple[object, Decimal] | None = None
+        self._day: tuple[object, Decimal, Decimal] | None = None
+        self._flows: Flows | None = None
 
     def gate(self, capabilities: Capabilities | None = None) -> Gate:
         """Return the gate of the limits in force and of what the venue can do."""
@@ -88,11 +91,16 @@ class Oversight:
         """Take the order core under watch: its gate follows the limits from now on."""
         self._core = core
         self._activity.follow(core.ledger.shares.held)
+        self._flows = Flows(core.ledger)
 
     def level_for(self, intent: Intent) -> HaltLevel:
         """Return the level that holds for an intent, as it stands in the database now."""
         self.switch.reload()
         return self.switch.level_for(intent)
+
+    def flows(self) -> Decimal:
+        """Return what has flowed into the account beside what it earned; see `Flows`."""
+        return ZERO if self._flows is None else self._flows.total(self.currency)
 
     def context(
         self,
@@ -125,11 +133,12 @@ class Oversight:
         rates = rates_of(prices, self.currency)
         equity = ledger.books.worth(prices, self.currency, rates).value
         resting = ledger.open_orders()
-        name, high = day or (day_start, day_start)
+        (name, high), flows = day or (day_start, day_start), self.flows()
         if self._day is None or self._day[0] != name:
-            self._day = (name, max(day_start, high))
+            self._day = (name, max(day_start, high), flows)
             self._breakers.new_day()
-        self._day = (name, max(self._day[1], equity))
+        _, peak, before = self._day
+        self._day = (name, max(MONEY.add(peak, MONEY.subtract(flows, before)), equity), flows)
         reserved, aimed = under_way(resting, ledger.reserved, prices, equity)
         return Context(
             equity=equity,
