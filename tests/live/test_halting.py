@@ -113,3 +113,19 @@ def test_a_strategy_closes_no_more_than_is_there(switch, ledger):
     assert close == Close("AAPL", Decimal(6), "Cross")
     intent = closing_intent("flat-1", close, NOW)
     assert (intent.side, intent.quantity, intent.reduce_only) == (Side.SELL, 6, True)
+
+
+@pytest.mark.parametrize(
+    ("owner", "side", "quantity", "closes"),
+    [
+        ("Cross", "sell", 1, ()),
+        ("Other", "buy", 3, (Close("AAPL", Decimal(10), "Cross"),)),
+        ("Other", "sell", 5, (Close("AAPL", Decimal(10), "Cross"),)),
+        ("Other", "sell", 9, (Close("AAPL", Decimal(6), "Cross"),)),  # no further than flat
+        ("Other", "sell", 15, ()),
+    ],
+)
+def test_a_strategy_waits_for_its_own_orders_only(switch, ledger, owner, side, quantity, closes):
+    _order(ledger, "w3", owner, "AAPL", side, quantity)
+    switch.set("flatten", actor="ada", scope="strategy:Cross")
+    assert Halting().step(ledger, switch, NOW).closes == closes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from workbench.core.money import ZERO
+from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Intent, Order
 from workbench.core.signal import Side
 from workbench.risk.halt import HaltLevel, KillSwitch
@@ -17,6 +17,8 @@ __all__ = ["Close", "HaltStep", "Halting", "closing_intent"]
 
 # at once, then three times a minute: a venue that is asked more often answers less
 _AGAIN = timedelta(seconds=20)
+# whose the closing of a whole position is
+_ALL = "halt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Close:
 
     symbol: str
     quantity: Decimal
-    strategy: str = "halt"
+    strategy: str = _ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,21 @@ def _must_end(order: Order, switch: KillSwitch) -> bool:
 
 
 def _closes(ledger: Ledger, switch: KillSwitch) -> Iterable[Close]:
-    busy = {order.symbol for order in ledger.open_orders()}
-    return (close for close in _wanted(ledger, switch) if close.symbol not in busy)
+    """Yield what nothing else of its own is under way for; others' orders close nothing for it."""
+    resting = ledger.open_orders()
+    for close in _wanted(ledger, switch):
+        of_symbol = [order for order in resting if order.symbol == close.symbol]
+        if close.strategy == _ALL:
+            if not of_symbol:
+                yield close
+        elif all(order.strategy != close.strategy for order in of_symbol):
+            # what others' orders may still close is theirs to close
+            buys, sells = ledger.reserved(close.symbol)
+            held = ledger.books.position(close.symbol).quantity
+            room = MONEY.subtract(abs(held), sells if held > 0 else buys)
+            units = min(abs(close.quantity), room)
+            if units > 0:
+                yield replace(close, quantity=units if close.quantity > 0 else -units)
 
 
 def _wanted(ledger: Ledger, switch: KillSwitch) -> Iterable[Close]:
