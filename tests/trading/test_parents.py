@@ -11,7 +11,7 @@ import pytest
 from workbench.core.order import OrderType, Slice
 from workbench.core.parent import Parent, ParentEvent, ParentState
 from workbench.core.signal import Side
-from workbench.errors import InvariantError, OutcomeUnknownError, UsageError
+from workbench.errors import InvariantError, OutcomeUnknownError, RefusedError, UsageError
 from workbench.trading.journal import Journal
 from workbench.trading.parents import committed
 from workbench.trading.records import Kind, Record
@@ -108,6 +108,22 @@ def test_a_part_that_does_not_belong_is_refused(executed, facts, reason):
     intent = replace(executed.intent(intent_id=made.intent_id, slice=made), **facts)
     executed.manager.propose(intent, executed.context())
     assert reason in refusal(executed, made.intent_id)
+
+
+def test_only_a_part_of_the_same_parent_takes_the_place_of_a_part(executed):
+    facts = {"type": OrderType.LIMIT, "limit_price": Decimal(90)}
+    name = part(executed, 0, 40, **facts)
+    made = Slice("q", 1)
+    for other in ({}, {"slice": made, "intent_id": made.intent_id}):
+        by_hand = executed.intent(quantity="40", **facts, **other)
+        with pytest.raises(RefusedError, match="is a part of p, which would not count"):
+            executed.manager.replace(name, by_hand, executed.context())
+    made = Slice("p", 0, 1)
+    fits = executed.intent(quantity="30", intent_id=made.intent_id, slice=made, **facts)
+    assert executed.manager.replace(name, fits, executed.context()).outcome == "pass"
+    executed.listen()
+    assert left(executed) == 70
+    executed.check()
 
 
 def test_a_part_of_no_parent_is_refused(path):

@@ -28,7 +28,7 @@ from workbench.risk.verdict import facts_of
 from workbench.trading.adjust import Adjustment
 from workbench.trading.doubts import UNSENT, Doubts
 from workbench.trading.ledger import Ledger
-from workbench.trading.parents import held_to_parent
+from workbench.trading.parents import check_belongs, held_to_parent
 from workbench.trading.records import Kind, Record, Verdicted
 from workbench.trading.states import OrderEvent
 from workbench.trading.states import Step as To
@@ -119,7 +119,8 @@ class OrderCore(Doubts):
         UsageError
             There is no such order, or it is of another symbol.
         RefusedError
-            It is not in a state that can be replaced.
+            It is not in a state that can be replaced, or it is a part of a parent at work
+            and what is to take its place is not.
         """
         order, step = self._known(order_id), Step()
         if intent.symbol != order.symbol:
@@ -130,6 +131,7 @@ class OrderCore(Doubts):
             raise RefusedError(
                 f"order {order_id} is {order.state} and cannot be replaced", order_id=order_id
             )
+        check_belongs(self.ledger, order_id, intent)
         judgement = self._judge(step, intent, context.without(order), halt)
         if judgement.outcome != "refuse":
             other = judgement.intent.intent_id

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.core.money import MONEY, ZERO
 from workbench.core.order import Intent, Order
 from workbench.core.parent import Parent, ParentEvent, ParentState
-from workbench.errors import InvariantError
+from workbench.errors import InvariantError, RefusedError
 from workbench.risk.gate import Judgement
 from workbench.risk.verdict import Verdict, exact, in_words, short
 from workbench.store.codec import decode, encode
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Execution",
+    "check_belongs",
     "committed",
     "held_to_parent",
     "order_of",
@@ -119,6 +120,25 @@ def held_to_parent(ledger: Ledger, judgement: Judgement) -> Judgement:
     verdict = _verdict(ledger, execution, intent)
     outcome = judgement.outcome if verdict.outcome == "pass" else "refuse"
     return Judgement(intent, outcome, (*judgement.verdicts, verdict))
+
+
+def check_belongs(ledger: Ledger, order_id: str, intent: Intent) -> None:
+    """Hold that what takes the place of a part is a part of the same parent.
+
+    Raises
+    ------
+    RefusedError
+        It is not: its parent would not count it, and buy or sell the same again.
+    """
+    for name, execution in ledger.executions.items():
+        if order_id not in execution.children or execution.state.is_over:
+            continue
+        if intent.slice is None or intent.slice.algo_id != name:
+            raise RefusedError(
+                f"order {order_id} is a part of {name}, which would not count {intent.intent_id}: "
+                "cancel or change the whole",
+                order_id=order_id,
+            )
 
 
 def _verdict(ledger: Ledger, execution: Execution | None, intent: Intent) -> Verdict:
