@@ -392,6 +392,48 @@ def test_a_bust_before_its_execution_waits_for_it_and_holds_the_cursor():
     assert (desk.held(), desk.ledger.orders["o"].filled) == (0, 0)
 
 
+def test_a_bust_of_what_was_before_the_book_holds_the_cursor_no_longer_than_it_could_come():
+    desk = Desk(Evidence(horizon=timedelta(seconds=60)))
+    desk.send()
+    bust = desk.fill("b", 4, side=Side.SELL, reverses="of yesterday")
+    assert len(desk.answer(Pull(None, desk.now), [bust])) == 1
+    desk.later(61)
+    later = desk.fill("e", 3)
+    assert desk.answer(Pull(None, desk.now), [bust, later]) == []
+    assert desk.held() == 3
+    assert desk.ledger.cursors["sim", "fills"] == desk.now.isoformat()
+    assert "not in our books" in desk.alarms[-1]
+    desk.tell(desk.fill("of yesterday", 4))  # it comes all the same
+    assert desk.held() == 3
+
+
+def test_a_fill_that_was_told_of_is_asked_for_from_where_the_list_had_been_read():
+    desk = Desk(Evidence(fill_lag=timedelta(seconds=2)))
+    desk.send()
+    desk.send("p")
+    desk.answer(Pull(None, desk.now), [desk.fill("e0", 1)])
+    read = desk.now
+    since = read - timedelta(seconds=2)
+    desk.later(1)
+    slow = desk.fill("e1", 2)
+    assert desk.tell(desk.theirs(filled=3)) == [Pull(since)]
+    desk.later(60)
+    desk.answer(Pull(since, desk.now), [desk.fill("e2", 1, "p")])  # the cursor goes past it
+    assert desk.take(desk.core.pull(desk.now)) == [Pull(since)]
+    desk.answer(Pull(since, desk.now), [slow])
+    assert desk.ledger.orders["o"].filled == 3
+    assert desk.take(desk.core.pull(desk.now)) == [Pull(desk.now - timedelta(seconds=2))]
+
+
+def test_what_was_told_and_is_no_more_is_not_waited_for():
+    desk = Desk(Evidence(fill_lag=timedelta(seconds=2)))
+    desk.send()
+    desk.tell(desk.theirs(filled=3))
+    assert desk.core.watch.missing
+    desk.answer(LookUp("o", desk.now), desk.theirs(filled=0))
+    assert not desk.core.watch.missing
+
+
 def test_a_correction_stands_in_the_place_of_an_execution():
     desk = Desk()
     desk.send()

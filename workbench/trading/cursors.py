@@ -10,7 +10,7 @@ from workbench.trading.ledger import Ledger
 from workbench.trading.records import Kind, Record
 from workbench.trading.steps import Pull
 
-__all__ = ["is_before", "moved", "next_pull", "opened_at"]
+__all__ = ["is_before", "moved", "next_pull", "opened_at", "reached"]
 
 _STREAM, _OPENED = "fills", "opened"
 
@@ -30,7 +30,18 @@ def is_before(ledger: Ledger, fill: Fill) -> bool:
     return order is None or order.run_id in ("external", "opening")
 
 
-def next_pull(ledger: Ledger, overlap: timedelta, now: datetime | None = None) -> Pull:
+def reached(ledger: Ledger) -> datetime | None:
+    """Return how far the executions of every venue have been read; None where of none."""
+    read = (value for (_, name), value in ledger.cursors.items() if name == _STREAM)
+    return min(map(datetime.fromisoformat, read), default=None)
+
+
+def next_pull(
+    ledger: Ledger,
+    overlap: timedelta,
+    now: datetime | None = None,
+    missing: Iterable[datetime | None] = (),
+) -> Pull:
     """Return the question for fills from the cursors on, and for those slow to appear.
 
     Parameters
@@ -39,10 +50,13 @@ def next_pull(ledger: Ledger, overlap: timedelta, now: datetime | None = None) -
         How long the venue may take to show an execution.
     now : datetime, optional
         When it is asked.
+    missing : iterable of datetime or None
+        How far it had been read when the venue told of what is still not in its list:
+        that may have been there for long once it appears.
     """
-    read = [datetime.fromisoformat(value) for (_, name), value in ledger.cursors.items()
-            if name == _STREAM]  # fmt: skip
-    return Pull(min(read) - overlap if read else None, now)
+    read = [reached(ledger), *missing]
+    known = [one for one in read if one is not None]
+    return Pull(min(known) - overlap if len(known) == len(read) else None, now)
 
 
 def moved(ledger: Ledger, fills: Iterable[Fill]) -> list[Record]:

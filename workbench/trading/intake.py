@@ -18,7 +18,7 @@ from workbench.core.order import Order, OrderState, Pending
 from workbench.core.ports import Update
 from workbench.core.posting import Posting
 from workbench.trading.counting import cumulative, reversing, superseding
-from workbench.trading.cursors import is_before, moved, next_pull
+from workbench.trading.cursors import is_before, moved, next_pull, reached
 from workbench.trading.ledger import Ledger
 from workbench.trading.records import Kind, Record
 from workbench.trading.states import OrderEvent, news, stranger
@@ -87,6 +87,8 @@ class Intake:
         ours = self.ledger.orders[theirs.order_id]
         if theirs.filled > ours.filled:
             ours = self._filled_more(step, ours, theirs, now)
+        elif is_looked_up:
+            self.watch.missing.pop(ours.order_id, None)
         if ours.state is OrderState.REJECTED:
             if theirs.state is not OrderState.REJECTED:
                 self._contradicted(step, ours, f"is {theirs.state} at the venue", now)
@@ -101,6 +103,8 @@ class Intake:
 
     def _filled_more(self, step: Step, ours: Order, theirs: Order, now: datetime) -> Order:
         if self.counts_as is None:
+            told, since = self.watch.missing.get(ours.order_id, (ZERO, reached(self.ledger)))
+            self.watch.missing[ours.order_id] = max(told, theirs.filled), since
             self._pull(step, now)
             return ours
         fill = cumulative(self.counts_as, ours, theirs, now, self.ledger.fills)
@@ -214,6 +218,9 @@ class Intake:
     def _write_fill(self, step: Step, fill: Fill, now: datetime) -> None:
         name = fill.order_id
         self._event(step, _Event(step=To.FILL, order_id=name, time=now, fill=fill))
+        told = self.watch.missing.get(name)
+        if told is not None and self.ledger.orders[name].filled >= told[0]:
+            del self.watch.missing[name]
         end = self.watch.ends.get(name)
         if end is not None and self.ledger.orders[name].filled >= end.filled:
             del self.watch.ends[name]
@@ -223,8 +230,9 @@ class Intake:
         key = (fill.venue, fill.reverses or "")
         original = self.ledger.fills.get(key)
         if original is None:
+            if key not in self.watch.early:
+                self._pull(step, now)
             self.watch.early[key] = fill
-            self._pull(step, now)
             return False
         name = fill.execution_id
         is_corrected = fill.side is original.side
@@ -238,12 +246,32 @@ class Intake:
 
     def _pulled(self, step: Step, effect: Pull, fills: list[Fill], now: datetime) -> None:
         """Count what was fetched; the cursor moves with it, and never past what has to wait."""
-        waiting = [fill.time for fill in fills if not self._fill(step, fill, now)]
         asked = effect.asked or now
+        held = [fill for fill in fills if not self._fill(step, fill, now)]
+        waiting = [fill.time for fill in held if not self._is_of_nothing(step, fill, asked)]
         self.watch.pulled = asked if self.watch.pulled is None else max(self.watch.pulled, asked)
         read = [fill for fill in fills if fill.time < min(waiting)] if waiting else fills
         for record in moved(self.ledger, read):
             self._record(step, record)
+
+    def _is_of_nothing(self, step: Step, fill: Fill, asked: datetime) -> bool:
+        """Whether what is taken back would be here, had it come after the book was opened.
+
+        All before it has been read, and what was slow to appear had its time: it is waited
+        for no more. It counts where its execution comes all the same.
+        """
+        is_late = asked <= fill.time + max(self.evidence.horizon, self.evidence.fill_lag)
+        if fill.reverses is None or not _is_sound(fill) or is_late:
+            return False
+        key = (fill.venue, fill.reverses)
+        if key in self.watch.let_go:
+            return True
+        self.watch.let_go[key] = None
+        step.alarms.append(
+            f"the venue took back execution {fill.reverses} of {fill.order_id}, which is not in "
+            "our books: nothing is counted of it"
+        )
+        return True
 
     # both -----------------------------------------------------------------------------
 
@@ -277,7 +305,8 @@ class Intake:
 
     def _next_pull(self, now: datetime | None) -> Pull:
         # what the venue showed last is how far it can be behind with what came before
-        return next_pull(self.ledger, self.evidence.fill_lag, now)
+        since = (since for _, since in self.watch.missing.values())
+        return next_pull(self.ledger, self.evidence.fill_lag, now, since)
 
     def _look_up(self, step: Step, order_id: str, now: datetime) -> None:
         look = LookUp(order_id, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from workbench.core.fill import Fill
 from workbench.core.order import Order, OrderState
@@ -61,6 +62,11 @@ class Watch:
         it has not told how many there are.
     early : dict of (venue, execution_id) to Fill
         What takes an execution back that has not come yet.
+    let_go : dict of (venue, execution_id) to None
+        Of these, what is waited for no more.
+    missing : dict of str to (Decimal, datetime or None)
+        What an order was said to be filled for in all that no execution tells of yet, and
+        how far the venue's list had been read when it was said.
     pulled : datetime, optional
         When the last request for executions that was answered had been asked.
     """
@@ -68,6 +74,8 @@ class Watch:
     doubts: dict[str, Doubt] = field(default_factory=dict)
     ends: dict[str, Order | None] = field(default_factory=dict)
     early: dict[tuple[str, str], Fill] = field(default_factory=dict)
+    let_go: dict[tuple[str, str], None] = field(default_factory=dict)
+    missing: dict[str, tuple[Decimal, datetime | None]] = field(default_factory=dict)
     pulled: datetime | None = None
     _next: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     _asked: dict[str, datetime] = field(default_factory=dict)
