@@ -45,9 +45,11 @@ def dump(body: Mapping[str, Any] | str) -> str:
     '{"a":[null],"b":1.5}'
     """
     try:
-        return _JSON.encode(body)
+        made: str = _JSON.encode(body)
     except (TypeError, ValueError) as error:
         raise UsageError(f"this cannot be kept as JSON: {error}") from None
+    # half a character, as a venue may send it, has no UTF-8: JSON has an escape for it
+    return made if made.isascii() else made.encode("utf-8", "backslashreplace").decode()
 
 
 def encode(value: Any) -> Any:

@@ -12,6 +12,7 @@ from workbench.store.database import Database
 from workbench.store.lookups import Lookups
 from workbench.trading.ledger import Ledger
 from workbench.trading.records import Record, Verdicted
+from workbench.trading.texts import LONG, SHORT, key_text
 
 __all__ = ["Archive", "moves"]
 
@@ -60,7 +61,7 @@ class Archive:
 
     def fill(self, key: tuple[str, str]) -> Fill | None:
         """Return an execution by venue and execution id, None where it was never counted."""
-        rows = self._ask(_FILL, *key)
+        rows = self._ask(_FILL, key_text(key[0], SHORT), key_text(key[1], LONG))
         return self._history(rows[0][0]).fills.get(key) if rows else None
 
     def close(self) -> None:
@@ -70,7 +71,7 @@ class Archive:
             self._lookups = None
 
     def _history(self, order_id: str) -> Ledger:
-        return Ledger.fold(Record.read(*row) for row in self._ask(_HISTORY, order_id))
+        return Ledger.fold(Record.read(*row) for row in self._ask(_HISTORY, key_text(order_id)))
 
     def _ask(self, question: str, *values: str) -> list[tuple[str, ...]]:
         if self._lookups is None:

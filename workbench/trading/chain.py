@@ -10,6 +10,7 @@ from typing import NamedTuple
 from workbench.errors import InvariantError
 from workbench.store.columns import UtcTime
 from workbench.trading.records import Record
+from workbench.trading.texts import key_text
 
 __all__ = ["START", "Entry", "Head", "check", "digest", "link"]
 
@@ -58,8 +59,9 @@ def link(head: Head, now: datetime, epoch: int, book: str, record: Record) -> En
     True
     """
     ts, at = _stamped(now)
+    whose = record.order_id and key_text(record.order_id)
     said = (
-        head.seq + 1, ts, epoch, book, record.kind.value, record.order_id, record.body(), head.hash,
+        head.seq + 1, ts, epoch, book, record.kind.value, whose, record.body(), head.hash,
     )  # fmt: skip
     return Entry(*said, digest(_text_of(said, at)))
 

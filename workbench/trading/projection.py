@@ -21,6 +21,7 @@ from workbench.store.columns import DecimalText, UtcTime
 from workbench.trading.chain import Entry
 from workbench.trading.ledger import Ledger
 from workbench.trading.records import Kind, Record, Verdicted, chain_text
+from workbench.trading.texts import KEY, LONG, SHORT, TINY, key_text, plain_text
 
 __all__ = ["PROJECTIONS", "Rows", "folded", "insert_entries", "project", "projected", "projections"]
 
@@ -54,7 +55,7 @@ def projected(book: str, records: Iterable[tuple[int, Record]], ledger: Ledger) 
         elif kind is Kind.INTENT:
             intents.append(_intent_row(value))
         elif kind is Kind.CURSOR:
-            cursors[value["venue"], value["stream"]] = dict(value)
+            cursors[value["venue"], value["stream"]] = _cursor_row(**value)
         elif kind in (Kind.ORDER, Kind.EVENT, Kind.FILL):
             touched[value.order_id] = None
         if kind is Kind.FILL:
@@ -103,8 +104,7 @@ def folded(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
         "positions": [_position_row(p) for p in ledger.books.positions.values()],
         "cash": _cash_rows(ledger),
         "cursors": [
-            {"venue": venue, "stream": stream, "value": value}
-            for (venue, stream), value in ledger.cursors.items()
+            _cursor_row(venue, stream, value) for (venue, stream), value in ledger.cursors.items()
         ],
     }
     for table in PROJECTIONS:
@@ -169,7 +169,7 @@ def _written(value: datetime) -> str | None:
 
 def _intent_row(judged: Verdicted) -> dict[str, Any]:
     return {
-        "intent_id": judged.intent.intent_id,
+        "intent_id": key_text(judged.intent.intent_id),
         "ts": judged.intent.decided_at,
         "outcome": judged.outcome,
         "body": text(judged.intent),
@@ -180,10 +180,10 @@ def _intent_row(judged: Verdicted) -> dict[str, Any]:
 def _order_row(order: Order, updated: datetime) -> dict[str, Any]:
     protection = order.protection or Protection()
     return {
-        "order_id": order.order_id,
-        "run_id": order.run_id,
-        "strategy": order.strategy,
-        "symbol": order.symbol,
+        "order_id": key_text(order.order_id),
+        "run_id": key_text(order.run_id),
+        "strategy": key_text(order.strategy, LONG),
+        "symbol": key_text(order.symbol),
         "side": order.side.value,
         "type": order.type.value,
         "decided_at": order.decided_at,
@@ -199,34 +199,34 @@ def _order_row(order: Order, updated: datetime) -> dict[str, Any]:
         "state": order.state.value,
         "filled": order.filled,
         "average_price": order.average_price,
-        "venue_order_id": order.venue_order_id,
-        "parent_id": order.parent_id,
-        "reason": order.reason,
+        "venue_order_id": _or_none(order.venue_order_id, LONG),
+        "parent_id": _or_none(order.parent_id),
+        "reason": plain_text(order.reason),
         "updated": updated,
     }
 
 
 def _fill_row(fill: Fill) -> dict[str, Any]:
     return {
-        "venue": fill.venue,
-        "execution_id": fill.execution_id,
-        "order_id": fill.order_id,
-        "symbol": fill.symbol,
+        "venue": key_text(fill.venue, SHORT),
+        "execution_id": key_text(fill.execution_id, LONG),
+        "order_id": key_text(fill.order_id),
+        "symbol": key_text(fill.symbol),
         "side": fill.side.value,
         "quantity": fill.quantity,
         "price": fill.price,
         "fee": fill.fee,
-        "fee_currency": fill.fee_currency,
+        "fee_currency": key_text(fill.fee_currency, TINY),
         "slippage": fill.slippage,
         "time": fill.time,
-        "currency": fill.currency,
-        "reverses": fill.reverses,
+        "currency": key_text(fill.currency, TINY),
+        "reverses": _or_none(fill.reverses, LONG),
     }
 
 
 def _position_row(position: Position) -> dict[str, Any]:
     return {
-        "symbol": position.symbol,
+        "symbol": key_text(position.symbol),
         "quantity": position.quantity,
         "average_price": position.average_price,
         "realised": position.realised,
@@ -236,5 +236,15 @@ def _position_row(position: Position) -> dict[str, Any]:
 
 def _cash_rows(ledger: Ledger) -> list[dict[str, Any]]:
     return [
-        {"currency": currency, "amount": amount} for currency, amount in ledger.books.cash.items()
+        {"currency": key_text(currency, TINY), "amount": amount}
+        for currency, amount in ledger.books.cash.items()
     ]
+
+
+def _cursor_row(venue: str, stream: str, value: str) -> dict[str, Any]:
+    names = {"venue": key_text(venue, SHORT), "stream": key_text(stream, SHORT)}
+    return {**names, "value": key_text(value)}
+
+
+def _or_none(text: str | None, size: int = KEY) -> str | None:
+    return None if text is None else key_text(text, size)
