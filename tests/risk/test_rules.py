@@ -16,6 +16,7 @@ from workbench.core.signal import Side
 from workbench.risk.activity import Activity
 from workbench.risk.context import Context
 from workbench.risk.gate import Gate
+from workbench.risk.usage import usage
 
 D = Decimal
 NOW = datetime(2024, 1, 2, 15, tzinfo=UTC)
@@ -295,3 +296,67 @@ def test_what_a_venue_lacks_is_refused_before_there_is_an_order(facts, lacks):
     judgement = gate.judge(an_intent(**facts), a_context({"AAPL": "10"}))
     assert judgement.outcome == ("refuse" if lacks else "pass")
     assert lacks in judgement.reason
+
+
+PRICES = {"ETH/BTC": D("0.05"), "BTC/USD": D(60_000), "SAP": D(200), "AAPL": D(100)}
+
+
+def abroad(rates=(("BTC", 60_000),), positions=None, **facts):
+    held = {k: D(v) for k, v in (positions or {}).items()}
+    return Context(
+        D(10_000), D(10_000), PRICES, held, currency="USD", currencies={"SAP": "EUR"},
+        rates={name: D(rate) for name, rate in rates}, **facts,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "fits", "exceeds"),
+    [
+        ("max_order_notional", 3_000, "1", "1.01"),  # 0.05 BTC are 3,000 USD
+        ("max_position_notional", 3_000, "1", "1.01"),
+        ("max_gross", 0.3, "1", "1.01"),
+        ("max_net", 0.3, "1", "1.01"),
+        ("max_concentration", 0.3, "1", "1.01"),
+        ("max_margin", 0.3, "1", "1.01"),
+        ("max_portfolio_value", 3_000, "1", "1.01"),
+    ],
+)
+def test_what_is_priced_in_another_currency_is_valued_by_its_rate(limit, value, fits, exceeds):
+    gate = Gate.of(OFF.model_copy(update={limit: value}))
+    for quantity, outcome in ((fits, "pass"), (exceeds, "refuse")):
+        judged = gate.judge(an_intent(quantity=quantity, symbol="ETH/BTC"), abroad())
+        assert judged.outcome == outcome, judged.reason
+    judged = gate.judge(an_intent(quantity=fits, symbol="ETH/BTC"), abroad(()))
+    assert judged.outcome == "refuse"
+    assert judged.reason == "no rate for BTC in USD to measure the order by"
+    reduction = an_intent("sell", "1", symbol="ETH/BTC", reduce_only=True)
+    assert gate.judge(reduction, abroad((), {"ETH/BTC": 2})).outcome == "pass"
+
+
+def test_what_is_held_in_another_currency_counts_by_its_rate():
+    gate = Gate.of(OFF.model_copy(update={"max_gross": 1.0}))
+    for rate, outcome in (("1.0", "pass"), ("1.2", "refuse")):  # 40 SAP, and 20 AAPL
+        context = abroad([("EUR", rate)], {"SAP": 40})
+        assert gate.judge(an_intent(quantity="20"), context).outcome == outcome
+    reason = gate.judge(an_intent(quantity="20"), abroad((), {"SAP": 40})).reason
+    assert "no rate for EUR in USD, which SAP is held" in reason
+
+
+def test_a_target_in_another_currency_is_sized_and_trimmed_by_its_rate():
+    gate = Gate.of(OFF.model_copy(update={"max_gross": 0.3}), on_breach="trim")
+    judged = gate.judge(an_intent(symbol="ETH/BTC", target=D("0.6")), abroad())
+    assert (judged.outcome, judged.intent.target) == ("trim", D("0.3"))
+
+
+def test_where_no_currency_is_told_prices_are_in_that_of_the_account():
+    gate = Gate.of(OFF.model_copy(update={"max_order_notional": 3_000}))
+    context = replace(abroad(()), currency="")
+    assert gate.judge(an_intent(quantity="60000", symbol="ETH/BTC"), context).outcome == "pass"
+
+
+def test_usage_counts_other_currencies_by_their_rate():
+    limits = RiskLimits(max_position_notional=10_000)
+    found = {use.name: use.used for use in usage(limits, abroad(positions={"ETH/BTC": 2}))}
+    assert found["max_position_notional"] == found["max_portfolio_value"] == 6_000
+    without = {use.name: use.used for use in usage(limits, abroad((), {"ETH/BTC": 2}))}
+    assert without["max_position_notional"] == 0

@@ -17,6 +17,7 @@ __all__ = ["Context", "Mode", "Phase", "Wish", "under_way"]
 
 Mode = Literal["", "paper", "live"]
 Phase = Literal["open", "extended", "closed"]
+_ONE = Decimal(1)
 Reserved = dict[str, tuple[Decimal, Decimal]]
 
 
@@ -56,6 +57,12 @@ class Context:
         Of each symbol's market, now.
     activity : Activity, optional
         What was asked and filled lately.
+    currency : str
+        What equity and limits are in; empty where every price is in it.
+    rates : mapping of str to Decimal
+        What one unit of each other currency is worth in it.
+    currencies : mapping of str to str
+        What the prices of symbols are in whose names do not tell it; else in `currency`.
     """
 
     equity: Decimal
@@ -74,6 +81,21 @@ class Context:
     every: Mapping[str, timedelta] = field(default_factory=dict)
     phases: Mapping[str, Phase] | None = None
     activity: Activity | None = None
+    currency: str = ""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    currencies: Mapping[str, str] = field(default_factory=dict)
+
+    def rate(self, symbol: str) -> Decimal | None:
+        """Return what one unit of what a symbol's price is in is worth; None where unknown."""
+        if not self.currency:
+            return _ONE
+        priced_in = self.priced_in(symbol)
+        return _ONE if priced_in == self.currency else self.rates.get(priced_in)
+
+    def priced_in(self, symbol: str) -> str:
+        """Return the currency of a symbol's price: of a pair, its second name."""
+        named = symbol.partition("/")[2].partition(":")[0]
+        return named or self.currencies.get(symbol) or self.currency
 
     def held(self, symbol: str) -> Decimal:
         """Return the signed units held of a symbol."""
@@ -175,30 +197,48 @@ class Wish:
         judged at what it may be filled at where its limit lies below that.
     quantity : Decimal or None
         Units; of a target order the estimate at `price`. None where nothing tells it.
+    rate : Decimal or None
+        What one unit of what the price is in is worth in the account's currency.
+    lacks : str
+        What is missing to measure it, where that is a rate.
     """
 
     intent: Intent
     price: Decimal | None
     quantity: Decimal | None
+    rate: Decimal | None = _ONE
+    lacks: str = ""
 
     @classmethod
     def of(cls, intent: Intent, context: Context) -> Wish:
         """Put an intent in numbers."""
         price = _price(intent, context.prices.get(intent.symbol))
-        quantity = intent.quantity
-        if quantity is None and intent.target is not None and price:
-            wanted = MONEY.divide(MONEY.multiply(intent.target, context.equity), price)
+        quantity, rate = intent.quantity, context.rate(intent.symbol)
+        worth = MONEY.multiply(price, rate) if price and rate else None
+        if quantity is None and intent.target is not None and worth:
+            wanted = MONEY.divide(MONEY.multiply(intent.target, context.equity), worth)
             quantity = abs(MONEY.subtract(wanted, context.held(intent.symbol)))
         elif intent.notional is not None and price:
             quantity = MONEY.divide(intent.notional, price)
-        return cls(intent, price, quantity)
+        if rate is None:
+            lacks = f"no rate for {context.priced_in(intent.symbol)} in {context.currency}"
+            return cls(intent, price, quantity, None, lacks)
+        return cls(intent, price, quantity, rate)
+
+    @property
+    def worth(self) -> Decimal | None:
+        """What a unit is worth at `price`, in the account's currency."""
+        if self.price is None or self.rate is None:
+            return None
+        return MONEY.multiply(self.price, self.rate)
 
     @property
     def notional(self) -> Decimal | None:
-        """Quantity times price, where both are known."""
-        if self.price is None or self.quantity is None:
+        """What all its units are worth, in the account's currency."""
+        worth = self.worth
+        if worth is None or self.quantity is None:
             return None
-        return MONEY.multiply(self.quantity, self.price)
+        return MONEY.multiply(self.quantity, worth)
 
     def after(self, context: Context) -> Decimal:
         """Return the signed holding once it is filled in full."""

@@ -65,7 +65,7 @@ class _Exposure:
         """Judge the worst that positions and open orders can come to, this one included."""
         if self.limit is None or self.is_free(wish, context):
             return Verdict(self.name, "pass")
-        if wish.quantity is None or not wish.price:
+        if wish.quantity is None or not wish.worth:
             return unmeasured(self.name, wish)
         try:
             total = self.total(wish, context)
@@ -73,7 +73,7 @@ class _Exposure:
             return Verdict(self.name, "refuse", error.message)
         if total.scale <= 0:
             return Verdict(self.name, "refuse", "the account has no equity", total.unit)
-        limit, price, before = self.limit, wish.price, MONEY.subtract(total.after, wish.quantity)
+        limit, price, before = self.limit, wish.worth, MONEY.subtract(total.after, wish.quantity)
         worth = MONEY.add(total.others, MONEY.multiply(total.after, price))
 
         def fine() -> Decimal:
@@ -206,7 +206,7 @@ def gross_worth(context: Context, but: str = "") -> Decimal:
     Raises
     ------
     DataError
-        A symbol of them has no price.
+        A symbol of them has no price, or its currency no rate.
     """
     gross = ZERO
     for name in _names(context, but):
@@ -221,7 +221,7 @@ def net_worth(context: Context, sign: int, but: str = "") -> Decimal:
     Raises
     ------
     DataError
-        A symbol of them has no price.
+        A symbol of them has no price, or its currency no rate.
     """
     net = ZERO
     for name in _names(context, but):
@@ -243,7 +243,11 @@ def _worth(context: Context, name: str, units: Decimal) -> Decimal:
         return ZERO
     if name not in context.prices:
         raise DataError(f"no price of {name} is known, which is held or ordered", symbol=name)
-    return MONEY.multiply(units, context.prices[name])
+    rate = context.rate(name)
+    if rate is None:
+        lacks = f"no rate for {context.priced_in(name)} in {context.currency}"
+        raise DataError(f"{lacks}, which {name} is held or ordered in", symbol=name)
+    return MONEY.multiply(units, MONEY.multiply(context.prices[name], rate))
 
 
 def _own(wish: Wish, context: Context) -> Context:

@@ -227,8 +227,8 @@ def _trimmed(wish: Wish, quantity: Decimal, context: Context) -> Wish | None:
     if wish.intent.target is None:
         intent = replace(wish.intent, quantity=quantity, notional=None)
         return replace(wish, intent=intent, quantity=quantity)
-    if not wish.price or context.equity <= 0:
+    if not wish.worth or context.equity <= 0:
         return None
     smaller = replace(wish, quantity=quantity)
-    target = MONEY.divide(MONEY.multiply(smaller.after(context), wish.price), context.equity)
+    target = MONEY.divide(MONEY.multiply(smaller.after(context), wish.worth), context.equity)
     return replace(smaller, intent=replace(wish.intent, target=target))

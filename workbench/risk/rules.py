@@ -77,9 +77,9 @@ class OrderNotional:
         """Look at quantity times price."""
         if self.limit is None or wish.reduces(context):
             return Verdict(self.name, "pass")
-        if wish.notional is None or wish.price is None:
+        if wish.notional is None or not wish.worth:
             return unmeasured(self.name, wish)
-        price, limit = wish.price, self.limit
+        price, limit = wish.worth, self.limit
         return sized(self, wish.notional, limit, "money", lambda: MONEY.divide(limit, price))
 
 

@@ -77,9 +77,7 @@ def _used(context: Context) -> dict[str, Decimal]:
     context = _priced(context)
     equity, gross = context.equity, gross_worth(context)
     names = context.positions.keys() | context.reserved.keys()
-    largest = max(
-        (MONEY.multiply(context.worst(n), context.prices[n]) for n in names), default=ZERO
-    )
+    largest = max((_largest(context, name) for name in names), default=ZERO)
     both = [abs(net_worth(context, sign)) for sign in (1, -1)]
     used = {
         "max_position_notional": largest,
@@ -99,8 +97,13 @@ def _used(context: Context) -> dict[str, Decimal]:
     return used
 
 
+def _largest(context: Context, name: str) -> Decimal:
+    price = MONEY.multiply(context.prices[name], context.rate(name) or ZERO)
+    return MONEY.multiply(context.worst(name), price)
+
+
 def _priced(context: Context) -> Context:
-    prices = context.prices
+    prices = {n for n in context.prices if context.rate(n) is not None}
     return replace(
         context,
         positions={name: units for name, units in context.positions.items() if name in prices},

@@ -121,10 +121,9 @@ def sized(
 
 
 def unmeasured(name: str, wish: Wish) -> Verdict:
-    """Refuse what no price is known for."""
-    return Verdict(
-        name, "refuse", f"no price of {wish.intent.symbol} is known to measure the order by"
-    )
+    """Refuse what no price is known for, or no rate of what its price is in."""
+    lacks = wish.lacks or f"no price of {wish.intent.symbol} is known"
+    return Verdict(name, "refuse", f"{lacks} to measure the order by")
 
 
 def in_words(number: Decimal) -> str:

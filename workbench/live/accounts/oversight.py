@@ -157,6 +157,9 @@ class Oversight:
             every=every or {},
             phases=phases,
             activity=self._activity,
+            currency=self.currency,
+            rates=rates,
+            currencies={s: p.currency for s, p in ledger.books.positions.items()},
         )
 
     def learn(self, step: Step) -> None:
