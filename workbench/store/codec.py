@@ -48,8 +48,7 @@ def dump(body: Mapping[str, Any] | str) -> str:
         made: str = _JSON.encode(body)
     except (TypeError, ValueError) as error:
         raise UsageError(f"this cannot be kept as JSON: {error}") from None
-    # half a character, as a venue may send it, has no UTF-8: JSON has an escape for it
-    return made if made.isascii() else made.encode("utf-8", "backslashreplace").decode()
+    return made if made.isascii() else _escaped(made)
 
 
 def encode(value: Any) -> Any:
@@ -122,7 +121,13 @@ def text(value: Any) -> str:
     '{"loss":"0.05","trail":"0.1"}'
     """
     kind = type(value)
-    return (_TEXTS.get(kind) or _texter(kind))(value)
+    made = (_TEXTS.get(kind) or _texter(kind))(value)
+    return made if made.isascii() else _escaped(made)
+
+
+def _escaped(made: str) -> str:
+    # half a character, as a venue may send it, has no UTF-8: JSON has an escape for it
+    return made.encode("utf-8", "backslashreplace").decode()
 
 
 def _texter(kind: type) -> Callable[[Any], str]:
