@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from decimal import Decimal
 
 import pytest
 
+from workbench.core.fill import Fill
 from workbench.core.order import OrderState
 from workbench.errors import InvariantError
 from workbench.trading.journal import Journal
 from workbench.trading.ledger import Ledger
 from workbench.trading.snapshot import PARTS, read_ledger, write_ledger
+
+D100 = Decimal(100)
 
 
 @pytest.fixture
@@ -133,3 +137,57 @@ def test_damage_behind_the_snapshot_stops_a_start(long):
 
 def test_the_projections_are_the_same_with_and_without_forgetting(long):
     long.journal.verify()
+
+
+def test_a_late_fill_of_a_forgotten_order_survives_a_restart(long):
+    order = next(iter(whole(long).orders.values()))
+    long.start()
+    assert order.order_id not in list(long.ledger.orders)
+    fill = Fill(
+        execution_id="late", order_id=order.order_id, venue="sim", symbol=order.symbol,
+        side=order.side, quantity=Decimal(1), price=Decimal(100), time=long.clock.now(),
+    )  # fmt: skip
+    long.manager.update(fill)
+    long.manager.flush()
+    held = long.ledger.books.position(order.symbol)
+    long.journal.close()
+    long.journal = Journal(long.database, "test", long.clock, keep=5, every=40)
+    ledger = long.journal.load()
+    ledger.check()
+    assert ledger.books.position(order.symbol) == held
+    long.manager.update(fill)
+    assert ledger.books.position(order.symbol) == held
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_real_execution_takes_the_place_of_one_forgotten(long, again):
+    ledger, core = long.ledger, long.manager.core
+    core.counts_as = "sim"
+    long.propose()
+    name = f"i{long.count}"
+    order = ledger.orders[name]
+    total = replace(order, state=OrderState.FILLED, filled=order.quantity, average_price=D100)
+    long.manager.update(total)
+    held = ledger.books.position(order.symbol).quantity
+    long.manager.flush()
+    ledger.forget(0)
+    long.journal._archive.stand_behind(ledger)
+    assert name not in ledger.synthetic
+    real = [
+        Fill(
+            execution_id=f"real{number}",
+            order_id=name,
+            venue="sim",
+            symbol=order.symbol,
+            side=order.side,
+            quantity=Decimal(units),
+            price=D100,
+            time=long.clock.now(),
+        )
+        for number, units in enumerate((4, 6))
+    ]
+    for fill in real:
+        long.manager.update(fill)
+        assert ledger.books.position(order.symbol).quantity == held
+    if again:
+        assert whole(long).books.position(order.symbol).quantity == held

@@ -16,11 +16,15 @@ from workbench.trading.texts import LONG, SHORT, key_text
 
 __all__ = ["Archive", "moves"]
 
-_HISTORY = "select kind, body, order_id from events where book = ? and order_id = ? order by seq"
+_HISTORY = (
+    "select kind, body, order_id from events where book = ? and order_id = ? and seq <= ? "
+    "order by seq"
+)
 _MOVES = text(
     "select kind, body, order_id from events where book = :book and kind in ('fill', 'posting') "
     "order by seq"
 )
+_NEVER = 2**31 - 1
 _FILL = "select order_id from fills where book = ? and venue = ? and execution_id = ?"
 
 
@@ -39,10 +43,12 @@ class Archive:
     ----------
     database : Database
     book : str
+    until : int, optional
+        The last entry that counts, for a ledger that has those after it yet to come.
     """
 
-    def __init__(self, database: Database, book: str) -> None:
-        self._database, self._book = database, book
+    def __init__(self, database: Database, book: str, until: int = _NEVER) -> None:
+        self._database, self._book, self._until = database, book, until
         self._lookups: Lookups | None = None
 
     def stand_behind(self, ledger: Ledger) -> None:
@@ -50,6 +56,7 @@ class Archive:
         ledger.intents.stand_before(self.intent)
         ledger.orders.stand_before(self.order)
         ledger.fills.stand_before(self.fill)
+        ledger.find_derived = self.derived
 
     def order(self, order_id: str) -> Order | None:
         """Return an order as its entries say, None where there never was one."""
@@ -58,6 +65,10 @@ class Archive:
     def intent(self, intent_id: str) -> Verdicted | None:
         """Return an intent and its verdict, None where there never was one."""
         return self._history(intent_id).intents.get(intent_id)
+
+    def derived(self, order_id: str) -> dict[tuple[str, str], None]:
+        """Return the executions of an order that were derived from totals, not taken back."""
+        return self._history(order_id).synthetic.get(order_id, {})
 
     def fill(self, key: tuple[str, str]) -> Fill | None:
         """Return an execution by venue and execution id, None where it was never counted."""
@@ -71,9 +82,10 @@ class Archive:
             self._lookups = None
 
     def _history(self, order_id: str) -> Ledger:
-        return Ledger.fold(Record.read(*row) for row in self._ask(_HISTORY, key_text(order_id)))
+        rows = self._ask(_HISTORY, key_text(order_id), self._until)
+        return Ledger.fold(Record.read(*row) for row in rows)
 
-    def _ask(self, question: str, *values: str) -> list[tuple[str, ...]]:
+    def _ask(self, question: str, *values: str | int) -> list[tuple[str, ...]]:
         if self._lookups is None:
             self._lookups = Lookups(self._database)
         return self._lookups.rows(question, self._book, *values)

@@ -179,7 +179,7 @@ class Intake:
         if order is None:
             self._adopt(step, stranger(fill))
             self._look_up(step, fill.order_id, now)
-        parts = self.ledger.synthetic.get(fill.order_id, ())
+        parts = self.ledger.derived(fill.order_id)
         if parts:
             fills = self.ledger.fills
             for part in superseding(fill, [fills[key] for key in parts], now, fills):

@@ -136,9 +136,13 @@ class Journal:
         """
         with self.database.read() as connection:
             ledger, since = self._snapshot(connection)
+            behind = Archive(self.database, self.book, since or 0)
+            if since is not None:  # what it has forgotten may be told of after it
+                behind.stand_behind(ledger)
             for entry in self._entries(connection, since):
                 if entry.book == self.book:
                     ledger.apply(entry.record())
+            behind.close()
         self._snapped = since or 0
         if self.keep is not None:
             self._archive.stand_behind(ledger)

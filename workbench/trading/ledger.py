@@ -66,6 +66,8 @@ class Ledger:
         Open orders of unknown fate, and those of which something was asked; derived.
     lots : Lots, optional
         The holdings by lots, where somebody wants them: kept up to date from then on.
+    find_derived : callable, optional
+        Gives what `synthetic` said of an order that is in memory no more.
     """
 
     intents: Kept[str, Verdicted] = field(default_factory=Kept)
@@ -90,6 +92,9 @@ class Ledger:
     _splits: list[tuple[int, Posting]] = field(default_factory=list)
     doubtful: dict[str, None] = field(default_factory=dict, init=False)
     lots: Lots | None = field(default=None, init=False, compare=False)
+    find_derived: Callable[[str], dict[tuple[str, str], None]] | None = field(
+        default=None, init=False, compare=False
+    )
     _reserved: dict[str, tuple[Decimal, Decimal]] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -148,6 +153,12 @@ class Ledger:
         Orders that the venue sizes count nothing here until it has sized them.
         """
         return self._reserved.get(symbol, (ZERO, ZERO))
+
+    def derived(self, order_id: str) -> dict[tuple[str, str], None]:
+        """Return an order's executions that were derived from totals, in memory or not."""
+        if order_id in self.synthetic or order_id in self.updated or self.find_derived is None:
+            return self.synthetic.get(order_id, {})
+        return self.find_derived(order_id)
 
     def check(self) -> None:
         """Hold what must always hold between orders, fills and books.
@@ -307,6 +318,9 @@ class Ledger:
             self.lots.post(posting)
 
     def _come_back(self, order: Order) -> None:
+        parts = self.derived(order.order_id)
+        if parts:
+            self.synthetic[order.order_id] = dict(parts)
         here = (
             fill.quantity if fill.reverses is None else MONEY.minus(fill.quantity)
             for fill in self.fills.values()
