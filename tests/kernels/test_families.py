@@ -15,6 +15,7 @@ few = settings(max_examples=40, deadline=None, derandomize=True)
 
 one_by_one = {
     "sma": talib.SMA, "ema": talib.EMA, "sum": talib.SUM, "max": talib.MAX, "min": talib.MIN,
+    "rsi": talib.RSI,
 }  # fmt: skip
 
 
@@ -72,15 +73,25 @@ def test_what_is_asked_for_one_by_one(column, windows):
     assert (table == 7.0).all()
 
 
-def test_averages_of_a_talib_that_is_set_otherwise_are_asked_for_one_by_one():
+@pytest.mark.parametrize("name", ["ema", "rsi"])
+def test_those_of_a_talib_that_is_set_otherwise_are_asked_for_one_by_one(name):
     column, table = prices(3, 100, 1.0, 0.0), np.full((1, 100), 7.0)
-    talib.set_unstable_period("EMA", 5)
+    talib.set_unstable_period(name.upper(), 5)
     try:
-        assert not fill("ema", column, {9: 0}, table)
+        assert not fill(name, column, {9: 0}, table)
     finally:
-        talib.set_unstable_period("EMA", 0)
+        talib.set_unstable_period(name.upper(), 0)
     assert (table == 7.0).all()
-    assert fill("ema", column, {9: 0}, table)
+    assert fill(name, column, {9: 0}, table)
+
+
+def test_the_strength_of_what_never_moves_or_stops_moving():
+    stops = np.append(prices(3, 400, 50.0, 0.0), np.full(6000, 50.0))
+    for column in (stops, stops[400:], stops[::-1].copy()):
+        table = np.empty((3, len(column)))
+        assert fill("rsi", column, {2: 0, 5: 1, 14: 2}, table)
+        for window, row in zip((2, 5, 14), table, strict=True):
+            np.testing.assert_array_equal(row, talib.RSI(column, window))
 
 
 @pytest.mark.parametrize("is_fused", [True, False])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from workbench.indicators.compute import compute
 from workbench.indicators.talib_specs import spec
 from workbench.kernels.families import exponential_averages, rolling_extremes, rolling_sums
+from workbench.kernels.strength import strength_indices
 
 __all__ = ["FAMILIES", "fill"]
 
@@ -19,6 +20,7 @@ _Integers = NDArray[np.int64]
 
 _SAMPLE = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 400)))
 _SAMPLED = (5, 10, 33)
+_STILL = np.append(_SAMPLE, np.full(200, _SAMPLE[-1]))  # changes fade below 1e-14
 
 
 def _averages(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
@@ -50,6 +52,24 @@ def _lowest(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats
     return True
 
 
+def _strength(column: _Floats, windows: _Integers, rows: _Integers, table: _Floats) -> bool:
+    if not _multiplies():
+        return False
+    strength_indices(column, windows, rows, table)
+    return True
+
+
+def _multiplies() -> bool:
+    """Tell whether this TA-Lib, as it is set now, makes its relative strength as we do.
+
+    Older ones divide where newer ones multiply, and call a small change none.
+    """
+    theirs = [compute(spec("rsi"), [_STILL], (window,))[0] for window in _SAMPLED]
+    ours = np.empty((len(_SAMPLED), len(_STILL)))
+    strength_indices(_STILL, np.array(_SAMPLED), np.arange(len(_SAMPLED)), ours)
+    return np.array_equal(ours, theirs, equal_nan=True)
+
+
 def _fuses() -> bool | None:
     """Tell whether this TA-Lib, as it is set now, rounds products before it adds them.
 
@@ -72,6 +92,7 @@ FAMILIES: dict[str, Callable[[_Floats, _Integers, _Integers, _Floats], bool]] = 
     "sum": _sums,
     "max": _highest,
     "min": _lowest,
+    "rsi": _strength,
 }
 """Indicators of one column with one parameter, the window."""
 

@@ -68,7 +68,7 @@ class Lines:
     def write(self, wanted: Sequence[Line], table: Floats) -> None:
         """Write lines of one symbol into the rows of a table, (lines, T); nothing is kept.
 
-        Averages, sums and extremes of one column are computed together.
+        Averages, sums, extremes and relative strengths of one column are computed together.
         """
         families: dict[tuple[str, Line | None], dict[int, int]] = defaultdict(dict)
         alone = []
