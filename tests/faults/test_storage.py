@@ -262,9 +262,14 @@ def test_an_overwritten_page_is_found_at_the_start(url, tmp_path):
     for place in random.sample(places, 4):
         file.write_bytes(content[:place] + random.randbytes(4096) + content[place + 4096 :])
         with pytest.raises(WorkbenchError):
-            Journal(Database(url), "trader").scan()
+            scanned(url)
     file.write_bytes(content)
-    assert Journal(Database(url), "trader").scan() == 300
+    assert scanned(url) == 300
+
+
+def scanned(url):
+    with closing(Journal(Database(url), "trader")) as journal:
+        return journal.scan()
 
 
 # E1, E2, E3: the disk -------------------------------------------------------------------

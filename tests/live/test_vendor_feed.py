@@ -93,8 +93,9 @@ async def test_trades_that_are_heard_as_a_sign_of_life_are_not_given_out(vendor)
     server, _, settings = await vendor("alpaca")
     async with feed(["AAPL"], "bars", source="alpaca", settings=settings) as opened:
         reader = await ready(opened, server)
-        await server.tell(trade(1), bar(this_minute()))
-        assert (await take(reader, 1)) == [bar(this_minute())]
+        told = bar(this_minute())
+        await server.tell(trade(1), told)
+        assert (await take(reader, 1)) == [told]
 
 
 @pytest.mark.parametrize("name", ["alpaca", "polygon"])
@@ -139,8 +140,9 @@ async def test_trades_quotes_and_bars_come_as_the_vendor_told_them(vendor, name)
         first, second = await take(reader, 2)
         assert first == told[0]
         assert (second.symbol, second.price, second.time) == ("AAPL", 100.25, told[1].time)
-        await server.tell(bar(this_minute()))
-        assert (await take(reader, 1)) == [bar(this_minute())]
+        last = bar(this_minute())
+        await server.tell(last)
+        assert (await take(reader, 1)) == [last]
         assert opened.store.quote("MSFT") == told[0]
         assert opened.metrics.snapshot()["by_kind"] == {"trade": 1, "quote": 1, "bar": 1}
 

@@ -108,14 +108,12 @@ class Journal:
         self._clock = clock or WallClock()
         self._archive = Archive(database, book)
         self._writer = Writer(database)
-        self.epoch = self._take_lease()
-        with database.read() as connection:
-            last = connection.execute(
-                select(tables.events.c.seq, tables.events.c.hash)
-                .order_by(tables.events.c.seq.desc())
-                .limit(1)
-            ).first()
-        self._head = Head(last[0], last[1]) if last else START
+        try:
+            self.epoch = self._take_lease()
+            self._head = self._last()
+        except BaseException:
+            self._writer.release()  # another may try
+            raise
         self._snapped = self._head.seq
 
     @property
@@ -313,6 +311,12 @@ class Journal:
                 f"the journal ends at entry {before.seq}, but {wanted.seq} were written",
                 seq=before.seq + 1,
             )
+
+    def _last(self) -> Head:
+        seq, own = tables.events.c.seq, tables.events.c.hash
+        with self.database.read() as connection:
+            last = connection.execute(select(seq, own).order_by(seq.desc()).limit(1)).first()
+        return Head(last[0], last[1]) if last else START
 
     def _take_lease(self) -> int:
         holder, now = f"process {os.getpid()}", self._clock.now()

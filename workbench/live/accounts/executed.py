@@ -32,7 +32,9 @@ def as_order(ledger: Ledger, execution: Execution) -> Order:
 
     Examples
     --------
-    >>> from datetime import UTC
+    >>> from datetime import UTC, timedelta
+    >>> from decimal import Decimal
+    >>> from workbench.core.parent import Parent
     >>> from workbench.core.signal import Side
     >>> at = datetime(2024, 1, 2, tzinfo=UTC)
     >>> parent = Parent(algo_id="p", run_id="r", strategy="s", symbol="AAPL", side=Side.BUY,
