@@ -39,6 +39,13 @@ async def test_real_money_needs_the_workspace_set_to_it_and_the_strategy_live(tm
         await begin(settings, [a_deployment()], venue="alpaca-live")
 
 
+@pytest.mark.parametrize("symbols", [(ACME, "AAPL"), ("AAPL", ACME)])
+async def test_pairs_and_shares_do_not_share_a_calendar(symbols, tmp_path):
+    mixed = Deployment(strategy=SmaCross(fast=2, slow=5), symbols=symbols, timeframe="5s")
+    with pytest.raises(UsageError, match=r"ACME/USD trade around the clock, AAPL in sessions"):
+        await begin(load_settings(tmp_path), [mixed])
+
+
 async def test_mode_and_margin_come_from_the_venue(server, tmp_path):
     settings = settings_for(server, tmp_path)
     engine = await begin(settings, [a_deployment()], venue="alpaca-paper")

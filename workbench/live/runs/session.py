@@ -61,7 +61,8 @@ async def begin(
     Raises
     ------
     UsageError
-        Something of it is unknown, or another process trades on this workspace.
+        Something of it is unknown, a strategy mixes pairs that trade around the clock with
+        shares, or another process trades on this workspace.
     RefusedError
         The venue is live, and the workspace's ``mode`` or a strategy's stage is not.
     """
@@ -191,4 +192,12 @@ def _line(one: Deployment, source: str, settings: Settings) -> Line:
 
 
 def _calendar(symbols: tuple[str, ...]) -> str:
-    return ALWAYS if is_crypto(symbols[0]) else "XNYS"
+    pairs = [symbol for symbol in symbols if is_crypto(symbol)]
+    if pairs and len(pairs) < len(symbols):
+        shares = [symbol for symbol in symbols if symbol not in pairs]
+        raise UsageError(
+            f"one strategy's bars have one calendar: {', '.join(pairs)} trade around the clock, "
+            f"{', '.join(shares)} in sessions; deploy the strategy once for each kind",
+            field="symbols",
+        )
+    return ALWAYS if pairs else "XNYS"
