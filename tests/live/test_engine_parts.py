@@ -315,3 +315,15 @@ async def test_the_journal_tells_parents_again_and_is_sound(settings, bars):
     finally:
         journal.close()
         database.close()
+
+
+async def test_a_task_of_the_engine_that_is_canceled_from_outside_stops_trading(settings):
+    engine = Engine(settings, paper(settings, (ACME,)), tick=0.01)
+    async with engine:
+        (work,) = (one for one in asyncio.all_tasks() if one.get_name() == "desk execution")
+        work.cancel()
+        async with asyncio.timeout(10):
+            while not engine.account.failure:
+                await asyncio.sleep(0.01)
+        assert engine.account.failure == "desk execution ended: it was canceled"
+    assert engine.account.failure == "desk execution ended: it was canceled"
