@@ -115,6 +115,21 @@ async def test_a_journal_that_was_changed_before_its_snapshot_is_found_after_the
         assert not engine.account.manager.is_ready
 
 
+async def test_a_feed_that_cannot_be_closed_does_not_keep_the_books(settings):
+    class Stuck(ReplayFeed):
+        async def close(self):
+            raise OSError("the socket is gone")
+
+    engine = replayed(settings, NOON)
+    await engine.start()
+    engine.listen(Line(Stuck(quotes(100.0)), (ACME,), "1m", has_quotes=True))
+    await engine.finished()
+    with pytest.raises(OSError, match="socket is gone"):
+        await engine.stop()
+    async with replayed(settings, NOON + MINUTE) as other:  # the books are free
+        assert other.account.failure == ""
+
+
 async def test_a_writer_that_lost_its_right_trades_no_more(settings, monkeypatch):
     from workbench.errors import UnavailableError
     from workbench.trading.journal import Journal

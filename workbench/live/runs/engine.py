@@ -162,14 +162,16 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        for line in self.lines:
-            await line.feed.close()
-        for run in self.runs.values():
-            run.close()
-        if self._opened is not None:
-            await self.account.manager.drain()
-            self._leave()
-        self.close()
+        try:
+            for run in self.runs.values():
+                run.close()
+            if self._opened is not None:
+                await self.account.manager.drain()
+                self._leave()
+            for line in self.lines:
+                await line.feed.close()
+        finally:  # whatever breaks off, the books are given back
+            self.close()
 
     def close(self) -> None:
         """Give the books back; of an engine that runs, `stop` does it."""
