@@ -76,7 +76,7 @@ class StrategyTable:
         self._asked: tuple[str, Move] = ("", "pause")
         self.table = table(
             at_work(found),
-            "No strategy is at work. The button above starts one here, `workbench trade` on an "
+            "No strategy is at work. The button above starts one here, workbench trade on an "
             "account of its own.",
             hidden_columns=["name"],
             titles={"Pause": "", "End": ""},

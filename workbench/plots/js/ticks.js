@@ -27,13 +27,15 @@ for (let i = 0; i < n; i++) {
   levels[level].push(first[i])
   before = now
 }
-for (const level of levels) {
+levels.forEach((level, which) => {
+  const fitting = []
   for (const x of level) {
-    let k = 0
-    while (k < ticks.length && ticks[k] < x) { k++ }
-    if (k > 0 && x - ticks[k - 1] < gap) { continue }
-    if (k < ticks.length && ticks[k] - x < gap) { continue }
-    ticks.splice(k, 0, x)
+    const all = ticks.concat(fitting)
+    if (all.every((other) => Math.abs(other - x) >= gap)) { fitting.push(x) }
   }
-}
+  // minutes of which some fit and some do not would look ragged
+  if (which > 5 && fitting.length < 0.75 * level.length) { return }
+  ticks.push(...fitting)
+  ticks.sort((a, b) => a - b)
+})
 return ticks
