@@ -7,9 +7,11 @@ import os
 import resource
 import time
 import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +168,10 @@ class Day:
 
 
 def peak():
+    """The most memory this program held, in MB; `ru_maxrss` begins with that of who started it."""
+    with suppress(FileNotFoundError):
+        told = Path("/proc/self/status").read_text()
+        return int(told.partition("VmHWM:")[2].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -39,7 +39,7 @@ def minute_bars(draw, calendar=None):
     return bars
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(minute_bars(), TIMEFRAMES, st.floats(0.05, 0.95))
 def test_complete_long_bars_do_not_change_when_more_comes(bars, timeframe, share):
     cut = bars.iloc[: int(len(bars) * share)]
@@ -52,7 +52,7 @@ def test_complete_long_bars_do_not_change_when_more_comes(bars, timeframe, share
         assert set(late.index[known <= reached]) <= set(early.index)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(minute_bars(), TIMEFRAMES, st.floats(0.05, 0.95))
 def test_aligned_values_do_not_change_when_more_comes(bars, timeframe, share):
     cut = bars.iloc[: int(len(bars) * share)]
@@ -62,7 +62,7 @@ def test_aligned_values_do_not_change_when_more_comes(bars, timeframe, share):
     pd.testing.assert_series_equal(early, late.loc[early.index], check_exact=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(minute_bars(), TIMEFRAMES, st.floats(0.05, 0.95))
 def test_aligned_values_do_not_change_when_the_future_does(bars, timeframe, share):
     edge = int(len(bars) * share)
@@ -103,7 +103,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 9), CELLS, CELLS, CELLS, CELLS, CELLS), max_size=12),
     st.booleans(),
@@ -142,7 +142,7 @@ def some_trades(draw):
     return trades, draw(st.sampled_from([0.03, 0.5, 2.0, 40.0]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(some_trades(), KINDS, st.floats(0.0, 1.0))
 def test_bars_by_what_happens_do_not_change_when_more_comes(made, by, share):
     trades, size = made
@@ -155,7 +155,7 @@ def test_bars_by_what_happens_do_not_change_when_more_comes(made, by, share):
     assert (late["known"].iloc[len(early) :] >= cut.index[-1]).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(some_trades(), KINDS)
 def test_bars_by_what_happens_lose_nothing_and_follow_each_other(made, by):
     trades, size = made

@@ -130,7 +130,7 @@ def signed_cost(position):
     return position.cost.copy_sign(position.quantity) if position.quantity else ZERO
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(HISTORIES)
 def test_cash_and_cost_and_profit_and_fees_are_what_was_put_in(history):
     story = Story()
@@ -146,7 +146,7 @@ def test_cash_and_cost_and_profit_and_fees_are_what_was_put_in(history):
             assert left == story.posted.get(name, ZERO), name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_the_strategies_add_up_to_the_account(history):
     story = Story()
@@ -160,7 +160,7 @@ def test_the_strategies_add_up_to_the_account(history):
     assert total == ledger.books.equity(prices, rates=rates) - opening
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(HISTORIES, amounts(4, "0.01", "500"))
 def test_lots_and_average_cost_agree_on_units_and_total_profit(history, price):
     story = Story()
@@ -185,7 +185,7 @@ def test_books_come_back_from_a_snapshot_as_they_were(history):
     assert read_ledger(write_ledger(story.ledger)) == story.ledger
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(FILLS, max_size=10), st.integers(1, 9), st.integers(1, 9))
 def test_a_split_and_its_opposite_leave_the_money_alone(history, ratio, per):
     story = Story()

@@ -217,6 +217,6 @@ class Execution(RuleBasedStateMachine):
 
 TestExecution = Execution.TestCase
 TestExecution.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None,
+    max_examples=40, stateful_step_count=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip

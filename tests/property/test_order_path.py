@@ -250,7 +250,7 @@ def _reaches(before, after):
 
 TestOrderPath = OrderPath.TestCase
 TestOrderPath.settings = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
